@@ -1,0 +1,32 @@
+/**
+ * Assertions that stay on in production. A broken invariant is a bug in this program, never an
+ * expected outcome: nobody catches an AssertionError, the process logs it and ends.
+ */
+
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError'
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(text: string, details: Readonly<Record<string, unknown>> = {}) {
+    const shown = Object.entries(details).map(([name, value]) => `${name}=${String(value)}`)
+    super(shown.length === 0 ? text : `${text} (${shown.join(', ')})`)
+    this.details = details
+  }
+}
+
+/**
+ * Ends the current turn with an AssertionError when `condition` does not hold. Pass the numbers
+ * that explain the failure as `details`; on a hot path guard an object literal with `if`.
+ */
+export function assert(
+  condition: boolean,
+  text: string,
+  details?: Readonly<Record<string, unknown>>,
+): asserts condition {
+  if (!condition) throw new AssertionError(text, details)
+}
+
+/** The last branch of an exhaustive `switch`: fails to compile while a case is missing. */
+export function unreachable(value: never): never {
+  throw new AssertionError('unreachable value', { value })
+}

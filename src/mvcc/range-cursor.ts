@@ -1,0 +1,40 @@
+/**
+ * A walk over the keys of a range as they were at one revision. Between two calls anything may
+ * happen to the store: each call seeks anew, from behind the last key it returned, and versions
+ * written later are not visible at the revision. Whoever lets a compaction run meanwhile holds a
+ * pin at the revision.
+ */
+
+import { rangeEnd, rangeStart, type KeyRange } from '../base/key-range.ts'
+import type { Key } from '../base/key.ts'
+import type { KeyVersion } from './key-index.ts'
+
+export interface VersionSource {
+  versionsAt(start: Key, end: Key | undefined, revision: number, max: number): KeyVersion[]
+}
+
+export class RangeCursor {
+  readonly revision: number
+  readonly #source: VersionSource
+  readonly #end: Key | undefined
+  #start: Key
+  #done: boolean
+
+  constructor(source: VersionSource, range: KeyRange, revision: number) {
+    this.revision = revision
+    this.#source = source
+    this.#start = rangeStart(range)
+    this.#end = rangeEnd(range)
+    this.#done = false
+  }
+
+  /** At most `maxKeys` (>= 1) further versions in key order; none means the end is reached. */
+  next(maxKeys: number): KeyVersion[] {
+    if (this.#done) return []
+    const versions = this.#source.versionsAt(this.#start, this.#end, this.revision, maxKeys)
+    const last = versions.at(-1)
+    if (last === undefined || versions.length < maxKeys) this.#done = true
+    else this.#start = `${last.key}\0` as Key
+    return versions
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Rebuilds the key index from the backend at start. Two kinds of record are in the way and are
+ * deleted: those newer than the checkpoint, which the Raft log brings again, and those that a cut
+ * at the compacted revision had still to remove. The latter any subset may be left of, since
+ * unsynced deletes survive a crash in no particular order; so the cut is finished here, where
+ * every record passes anyway, and the index never sees a history with holes.
+ *
+ * Deleting is safe: the checkpoint that names the compacted revision is durable, being the one
+ * that was just read.
+ */
+
+import { assert } from '../base/assert.ts'
+import type { Key } from '../base/key.ts'
+import type { Backend, BackendRecord } from '../base/ports.ts'
+import { decodeKeyValue, type KeyValue } from './kv.ts'
+import { newestMain, restoredIndex, withPut, withTombstone, type KeyIndex } from './key-index.ts'
+import { KeyHistory } from './key-index.ts'
+import { decodeRevision, encodeRevision, encodeRevisionParts, type Revision } from './revision.ts'
+import { TreeIndex } from './tree-index.ts'
+
+/** What the checkpoint knows of the store. */
+export interface StoreMarks {
+  readonly revision: number
+  /** -1 when never compacted. */
+  readonly compactedRevision: number
+  /** The newest compaction whose cut was complete; -1 for none. */
+  readonly finishedCompactRevision: number
+}
+
+/** Told of every put and delete kept, in revision order; lease 0n: the key has none (any more). */
+export type LeaseObserver = (key: Key, lease: bigint) => void
+
+export async function restoreIndex(
+  backend: Backend,
+  marks: StoreMarks,
+  onSlice?: () => Promise<void>,
+  onLease?: LeaseObserver,
+): Promise<TreeIndex> {
+  const restore = new IndexRestore(backend, marks, onLease)
+  const start = encodeRevisionParts(0, 0, false)
+  const end = encodeRevisionParts(Number.MAX_SAFE_INTEGER, 0, false)
+  for await (const batch of backend.scan(start, end)) {
+    for (const record of batch) restore.add(record)
+    await onSlice?.()
+  }
+  restore.finish()
+  return restore.index
+}
+
+class IndexRestore {
+  readonly index: TreeIndex
+  readonly #backend: Backend
+  readonly #marks: StoreMarks
+  readonly #onLease: LeaseObserver | undefined
+  /** Keys whose newest entry so far is a tombstone below the compacted revision. */
+  readonly #deadKeys: Set<Key>
+  #cutFinished: boolean
+
+  constructor(backend: Backend, marks: StoreMarks, onLease: LeaseObserver | undefined) {
+    this.index = new TreeIndex()
+    this.#backend = backend
+    this.#marks = marks
+    this.#onLease = onLease
+    this.#deadKeys = new Set()
+    this.#cutFinished = false
+  }
+
+  add(record: BackendRecord): void {
+    const { revision, tombstone } = decodeRevision(record.key)
+    if (revision.main > this.#marks.revision) {
+      this.#backend.delete(record.key)
+      return
+    }
+    const kv = decodeKeyValue(record.value)
+    this.#onLease?.(kv.key, kv.lease)
+    const known = this.index.get(kv.key)
+    if (revision.main <= this.#marks.compactedRevision) {
+      if (known !== undefined) this.#drop(known)
+      this.#setOldest(kv, revision, tombstone)
+      return
+    }
+    this.#finishCut()
+    if (known === undefined) this.#setOldest(kv, revision, tombstone)
+    else this.#addNext(known, kv, revision, tombstone)
+  }
+
+  finish(): void {
+    this.#finishCut()
+  }
+
+  /** The one entry at or below the compacted revision that a key keeps, or its first after it. */
+  #setOldest(kv: KeyValue, revision: Revision, tombstone: boolean): void {
+    const { main, sub } = revision
+    const isDead = tombstone && main < this.#marks.compactedRevision
+    if (isDead) this.#deadKeys.add(kv.key)
+    else this.#deadKeys.delete(kv.key)
+    const version = tombstone ? 0 : kv.version
+    this.index.set(kv.key, restoredIndex(main, sub, version, kv.createRevision))
+  }
+
+  #addNext(known: KeyIndex, kv: KeyValue, { main, sub }: Revision, tombstone: boolean): void {
+    const index = tombstone ? withTombstone(known, main, sub) : withPut(known, main, sub)
+    if (!tombstone) checkContinues(index, kv)
+    this.index.set(kv.key, index)
+  }
+
+  #finishCut(): void {
+    if (this.#cutFinished) return
+    this.#cutFinished = true
+    for (const key of this.#deadKeys) {
+      this.#drop(this.index.get(key)!)
+      this.index.delete(key)
+    }
+    this.#deadKeys.clear()
+  }
+
+  #drop(index: KeyIndex): void {
+    const main = newestMain(index)
+    const sub = typeof index === 'number' ? 0 : index.sub
+    const tombstone = typeof index !== 'number' && index.version === 0
+    this.#backend.delete(encodeRevision({ main, sub }, tombstone))
+  }
+}
+
+/** A version above the compacted revision follows on from the one before it without a gap. */
+function checkContinues(index: KeyIndex, kv: KeyValue): void {
+  assert(index instanceof KeyHistory, 'a second entry makes a history')
+  if (index.version === kv.version && index.created === kv.createRevision) return
+  assert(false, 'no record is missing in the backend', {
+    modRevision: kv.modRevision,
+    version: kv.version,
+    expectedVersion: index.version,
+  })
+}

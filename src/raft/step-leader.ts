@@ -1,0 +1,218 @@
+/**
+ * A leader: appends proposals, replicates them (Raft §5.3), commits what a majority holds durably
+ * (§5.4.2), and confirms reads (thesis §6.4).
+ */
+
+import type { Progress } from './progress.ts'
+import type { HandlerTable, Raft } from './raft.ts'
+import {
+  NO_MEMBER,
+  type EntryType,
+  type MemberId,
+  type Message,
+  type MsgAppResp,
+  type MsgHeartbeatResp,
+  type MsgProp,
+} from './types.ts'
+
+export type ProposeError =
+  /** No leader is known, or this member is a candidate. */
+  | 'no-leader'
+  /** Too much payload waits to be committed. */
+  | 'uncommitted-size'
+  /** A membership change is not applied yet, or this term has committed nothing yet. */
+  | 'pending-conf-change'
+
+/** `index` when this member leads; a forwarded proposal gets its index elsewhere, if at all. */
+export type ProposeResult =
+  | { readonly ok: true; readonly index?: number }
+  | { readonly ok: false; readonly error: ProposeError }
+
+/** Appends to the leader's log. The followers hear of it with the next Ready. */
+export function proposeOnLeader(raft: Raft, type: EntryType, data: Uint8Array): ProposeResult {
+  const { log } = raft
+  const total = raft.uncommittedBytes + data.length
+  if (total > raft.config.maxUncommittedBytes && raft.uncommittedBytes > 0 && data.length > 0) {
+    return { ok: false, error: 'uncommitted-size' }
+  }
+  const isConfChange = type === 'EntryConfChange'
+  if (isConfChange && raft.pendingConfIndex > log.applied) {
+    return { ok: false, error: 'pending-conf-change' }
+  }
+  const index = log.append(raft.term, type, data)
+  raft.uncommittedBytes = total
+  raft.appendsDue = true
+  if (isConfChange) raft.pendingConfIndex = index
+  return { ok: true, index }
+}
+
+function onProposal(raft: Raft, message: MsgProp): void {
+  for (const { type, data } of message.entries) {
+    const result = proposeOnLeader(raft, type, data)
+    if (result.ok) continue
+    raft.logger.debug('dropped a proposal', { from: message.from, error: result.error })
+  }
+}
+
+/**
+ * Commits what a majority holds, but only once the newest of it is an entry of this term: an
+ * older entry on a majority may still be overwritten (Raft §5.4.2, figure 8).
+ */
+export function maybeCommit(raft: Raft): void {
+  const index = raft.tracker.committedIndex()
+  if (index <= raft.log.committed || raft.log.term(index) !== raft.term) return
+  raft.commitTo(index)
+  raft.appendsDue = true
+}
+
+/** Sends every follower what it lacks, as far as its window allows. */
+export function broadcastAppend(raft: Raft): void {
+  if (!raft.appendsDue) return
+  raft.appendsDue = false
+  raft.tracker.eachPeer(raft.id, (id, progress) => {
+    const probes = progress.state === 'StateProbe' && progress.match < raft.log.lastIndex
+    const tells = progress.canBumpCommit(raft.log.committed)
+    if (!maybeSendAppend(raft, id, progress, probes || tells)) return
+    while (progress.next <= raft.log.lastIndex && maybeSendAppend(raft, id, progress, false)) {
+      // The rest of a long log follows in further messages.
+    }
+  })
+}
+
+/** One MsgApp. Without entries only if `sendIfEmpty`. Returns whether it was sent. */
+function maybeSendAppend(
+  raft: Raft,
+  to: MemberId,
+  progress: Progress,
+  sendIfEmpty: boolean,
+): boolean {
+  if (progress.paused) return false
+  const { log } = raft
+  const index = progress.next - 1
+  const logTerm = log.term(index)
+  if (logTerm === undefined) {
+    // Only a snapshot could help a member that needs compacted entries.
+    progress.paused = true
+    raft.logger.warn('follower needs compacted entries', { id: to, next: progress.next })
+    return false
+  }
+  const full = progress.state === 'StateReplicate' && progress.inflights.full
+  const entries =
+    full || progress.next > log.lastIndex
+      ? []
+      : log.slice(progress.next, log.lastIndex, raft.config.maxBytesPerMessage)
+  if (entries.length === 0 && !sendIfEmpty) return false
+  const commit = log.committed
+  raft.send({ type: 'MsgApp', from: raft.id, to, term: raft.term, index, logTerm, entries, commit })
+  progress.sent(entries.length, commit)
+  return true
+}
+
+function onAppendResp(raft: Raft, message: MsgAppResp): void {
+  const progress = raft.tracker.progress(message.from)
+  if (progress === undefined) return
+  progress.recentActive = true
+  if (message.reject) onRejected(raft, progress, message)
+  else onAccepted(raft, progress, message)
+}
+
+/** Looks for the match from the other side too: the hint's term may be below any of this log's. */
+function onRejected(raft: Raft, progress: Progress, message: MsgAppResp): void {
+  const hint = raft.log.findConflictByTerm(message.rejectHint, message.logTerm)
+  if (progress.maybeDecrease(message.index, hint)) raft.appendsDue = true
+}
+
+function onAccepted(raft: Raft, progress: Progress, message: MsgAppResp): void {
+  if (message.index > raft.log.lastIndex) {
+    raft.logger.error('ignored an answer beyond the log', { from: message.from })
+    return
+  }
+  // Index 0 tells of no entry: it is the answer to a message of an earlier term.
+  if (message.index === 0) return
+  const found = progress.state === 'StateProbe' && progress.match === message.index
+  if (!progress.maybeUpdate(message.index) && !found) return
+  if (progress.state === 'StateProbe') progress.becomeReplicate()
+  else progress.inflights.freeTo(message.index)
+  raft.appendsDue = true
+  maybeCommit(raft)
+}
+
+/** Heartbeats carry no more commit index than the follower is known to have entries for. */
+export function broadcastHeartbeat(raft: Raft): void {
+  const { id, term } = raft
+  const round = raft.readOnly.newestRound
+  raft.tracker.eachPeer(id, (to, progress) => {
+    const commit = Math.min(progress.match, raft.log.committed)
+    raft.send({ type: 'MsgHeartbeat', from: id, to, term, commit, round })
+  })
+}
+
+/**
+ * The follower lives, so a probe may go out again, and so may an empty MsgApp to one with a full
+ * window: if everything in the window got lost, its rejection starts the search anew.
+ */
+function onHeartbeatResp(raft: Raft, message: MsgHeartbeatResp): void {
+  const progress = raft.tracker.progress(message.from)
+  if (progress === undefined) return
+  progress.recentActive = true
+  progress.paused = false
+  if (progress.match < raft.log.lastIndex || progress.state === 'StateProbe') {
+    maybeSendAppend(raft, message.from, progress, true)
+  }
+  if (message.round > progress.ackedRound && message.round <= raft.readOnly.newestRound) {
+    progress.ackedRound = message.round
+    completeReads(raft)
+  }
+}
+
+/**
+ * Starts a round for the reads that wait, unless nothing of this term is committed yet: until
+ * then the commit index may be behind what the last leader acknowledged.
+ */
+export function startReads(raft: Raft): void {
+  if (!raft.readOnly.hasWaiting || !raft.committedInTerm) return
+  raft.readOnly.startRound(raft.log.committed)
+  broadcastHeartbeat(raft)
+  completeReads(raft)
+}
+
+/** Answers the rounds that a majority has confirmed. */
+export function completeReads(raft: Raft): void {
+  if (!raft.readOnly.hasRounds) return
+  const confirmed = raft.tracker.confirmedRound(raft.id, raft.readOnly.newestRound)
+  for (const { index, requests } of raft.readOnly.takeConfirmed(confirmed)) {
+    for (const { from, context } of requests) {
+      if (from === raft.id) raft.readStates.push({ index, context })
+      else sendReadAnswer(raft, from, index, context)
+    }
+  }
+}
+
+function sendReadAnswer(raft: Raft, to: MemberId, index: number, context: string): void {
+  const { id, term } = raft
+  raft.send({ type: 'MsgReadIndexResp', from: id, to, term, index, context })
+}
+
+/** A second leader in one term cannot be. Whoever says so is not of this cluster. */
+function onOtherLeader(raft: Raft, message: Message): void {
+  raft.logger.error('ignored another leader of the same term', { from: message.from })
+}
+
+function ignore(): void {}
+
+export const leaderHandlers: HandlerTable = {
+  MsgProp: onProposal,
+  MsgApp: onOtherLeader,
+  MsgHeartbeat: onOtherLeader,
+  MsgAppResp: onAppendResp,
+  MsgHeartbeatResp: onHeartbeatResp,
+  MsgReadIndex(raft, message) {
+    if (message.from === NO_MEMBER || message.from === raft.id) return
+    raft.readOnly.add({ from: message.from, context: message.context })
+  },
+  MsgReadIndexResp: ignore,
+  MsgVote: (raft, message) => raft.onVoteRequest(message),
+  MsgPreVote: (raft, message) => raft.onVoteRequest(message),
+  MsgVoteResp: ignore,
+  MsgPreVoteResp: ignore,
+}

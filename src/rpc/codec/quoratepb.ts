@@ -1,0 +1,530 @@
+// Generated from proto/quorate.proto by scripts/generate-codec.mjs. Do not edit.
+
+import {
+  type AlarmRequest,
+  type AlarmRequestInput,
+  type CompactionRequest,
+  type CompactionRequestInput,
+  type DeleteRangeRequest,
+  type DeleteRangeRequestInput,
+  type Member,
+  type MemberInput,
+  type PutRequest,
+  type PutRequestInput,
+  type TxnRequest,
+  type TxnRequestInput,
+  readAlarmRequest,
+  readCompactionRequest,
+  readDeleteRangeRequest,
+  readMember,
+  readPutRequest,
+  readTxnRequest,
+  sizeOfAlarmRequest,
+  sizeOfCompactionRequest,
+  sizeOfDeleteRangeRequest,
+  sizeOfMember,
+  sizeOfPutRequest,
+  sizeOfTxnRequest,
+  writeAlarmRequest,
+  writeCompactionRequest,
+  writeDeleteRangeRequest,
+  writeMember,
+  writePutRequest,
+  writeTxnRequest,
+} from './etcdserverpb.ts'
+import {
+  LOG_NESTING_MAX,
+  Reader,
+  finish,
+  isNoId,
+  sizeOfDelimited,
+  sizeOfHexId,
+  sizeOfInt,
+  sizeOfString,
+  writeHexId,
+  writeInt,
+  writeLength,
+  writeString,
+} from './wire.ts'
+
+export interface InternalRequest {
+  readonly requestId: number
+  readonly proposer: string
+  readonly username: string
+  readonly authRevision: number
+  readonly request:
+    | { readonly case: 'put'; readonly value: PutRequest }
+    | { readonly case: 'deleteRange'; readonly value: DeleteRangeRequest }
+    | { readonly case: 'txn'; readonly value: TxnRequest }
+    | { readonly case: 'compaction'; readonly value: CompactionRequest }
+    | { readonly case: 'alarm'; readonly value: AlarmRequest }
+    | { readonly case: 'memberAttributes'; readonly value: MemberAttributes }
+    | { readonly case: 'clusterVersion'; readonly value: ClusterVersionSet }
+    | undefined
+}
+
+export interface InternalRequestInput {
+  requestId?: number | undefined
+  proposer?: string | undefined
+  username?: string | undefined
+  authRevision?: number | undefined
+  request?:
+    | { readonly case: 'put'; readonly value: PutRequestInput }
+    | { readonly case: 'deleteRange'; readonly value: DeleteRangeRequestInput }
+    | { readonly case: 'txn'; readonly value: TxnRequestInput }
+    | { readonly case: 'compaction'; readonly value: CompactionRequestInput }
+    | { readonly case: 'alarm'; readonly value: AlarmRequestInput }
+    | { readonly case: 'memberAttributes'; readonly value: MemberAttributesInput }
+    | { readonly case: 'clusterVersion'; readonly value: ClusterVersionSetInput }
+    | undefined
+}
+
+export function readInternalRequest(reader: Reader): InternalRequest {
+  let requestId = 0
+  let proposer = ''
+  let username = ''
+  let authRevision = 0
+  let request: InternalRequest['request']
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        requestId = reader.uint64()
+        break
+      case 0x10:
+        proposer = reader.hexId()
+        break
+      case 0x1a:
+        username = reader.string()
+        break
+      case 0x20:
+        authRevision = reader.uint64()
+        break
+      case 0x52: {
+        const outer = reader.enter()
+        request = { case: 'put', value: readPutRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x5a: {
+        const outer = reader.enter()
+        request = { case: 'deleteRange', value: readDeleteRangeRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x62: {
+        const outer = reader.enter()
+        request = { case: 'txn', value: readTxnRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x82: {
+        const outer = reader.enter()
+        request = { case: 'compaction', value: readCompactionRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x8a: {
+        const outer = reader.enter()
+        request = { case: 'alarm', value: readAlarmRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x92: {
+        const outer = reader.enter()
+        request = { case: 'memberAttributes', value: readMemberAttributes(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x9a: {
+        const outer = reader.enter()
+        request = { case: 'clusterVersion', value: readClusterVersionSet(reader) }
+        reader.leave(outer)
+        break
+      }
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { requestId, proposer, username, authRevision, request }
+}
+
+export function sizeOfInternalRequest(message: InternalRequestInput): number {
+  const { requestId, proposer, username, authRevision, request } = message
+  let size = 0
+  if (requestId !== undefined && requestId !== 0) {
+    size += 1 + sizeOfInt(requestId)
+  }
+  if (proposer !== undefined && !isNoId(proposer)) {
+    size += 1 + sizeOfHexId(proposer)
+  }
+  if (username !== undefined && username.length !== 0) {
+    size += 1 + sizeOfString(username)
+  }
+  if (authRevision !== undefined && authRevision !== 0) {
+    size += 1 + sizeOfInt(authRevision)
+  }
+  switch (request?.case) {
+    case 'put':
+      size += 1 + sizeOfDelimited(sizeOfPutRequest(request.value))
+      break
+    case 'deleteRange':
+      size += 1 + sizeOfDelimited(sizeOfDeleteRangeRequest(request.value))
+      break
+    case 'txn':
+      size += 1 + sizeOfDelimited(sizeOfTxnRequest(request.value))
+      break
+    case 'compaction':
+      size += 2 + sizeOfDelimited(sizeOfCompactionRequest(request.value))
+      break
+    case 'alarm':
+      size += 2 + sizeOfDelimited(sizeOfAlarmRequest(request.value))
+      break
+    case 'memberAttributes':
+      size += 2 + sizeOfDelimited(sizeOfMemberAttributes(request.value))
+      break
+    case 'clusterVersion':
+      size += 2 + sizeOfDelimited(sizeOfClusterVersionSet(request.value))
+      break
+  }
+  return size
+}
+
+export function writeInternalRequest(
+  buffer: Buffer,
+  end: number,
+  message: InternalRequestInput,
+): number {
+  const { requestId, proposer, username, authRevision, request } = message
+  let pos = end
+  switch (request?.case) {
+    case 'put':
+      {
+        const start = writePutRequest(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x52
+      }
+      break
+    case 'deleteRange':
+      {
+        const start = writeDeleteRangeRequest(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x5a
+      }
+      break
+    case 'txn':
+      {
+        const start = writeTxnRequest(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x62
+      }
+      break
+    case 'compaction':
+      {
+        const start = writeCompactionRequest(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x01
+        buffer[--pos] = 0x82
+      }
+      break
+    case 'alarm':
+      {
+        const start = writeAlarmRequest(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x01
+        buffer[--pos] = 0x8a
+      }
+      break
+    case 'memberAttributes':
+      {
+        const start = writeMemberAttributes(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x01
+        buffer[--pos] = 0x92
+      }
+      break
+    case 'clusterVersion':
+      {
+        const start = writeClusterVersionSet(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x01
+        buffer[--pos] = 0x9a
+      }
+      break
+  }
+  if (authRevision !== undefined && authRevision !== 0) {
+    pos = writeInt(buffer, pos, authRevision)
+    buffer[--pos] = 0x20
+  }
+  if (username !== undefined && username.length !== 0) {
+    pos = writeString(buffer, pos, username)
+    buffer[--pos] = 0x1a
+  }
+  if (proposer !== undefined && !isNoId(proposer)) {
+    pos = writeHexId(buffer, pos, proposer)
+    buffer[--pos] = 0x10
+  }
+  if (requestId !== undefined && requestId !== 0) {
+    pos = writeInt(buffer, pos, requestId)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeInternalRequest(bytes: Uint8Array): InternalRequest {
+  return readInternalRequest(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeInternalRequest(message: InternalRequestInput): Uint8Array {
+  const size = sizeOfInternalRequest(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeInternalRequest(buffer, size, message))
+}
+
+export interface MemberAttributes {
+  readonly memberId: string
+  readonly name: string
+  readonly clientUrls: readonly string[]
+}
+
+export interface MemberAttributesInput {
+  memberId?: string | undefined
+  name?: string | undefined
+  clientUrls?: readonly string[] | undefined
+}
+
+export function readMemberAttributes(reader: Reader): MemberAttributes {
+  let memberId = ''
+  let name = ''
+  const clientUrls: string[] = []
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        memberId = reader.hexId()
+        break
+      case 0x12:
+        name = reader.string()
+        break
+      case 0x1a:
+        clientUrls.push(reader.string())
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { memberId, name, clientUrls }
+}
+
+export function sizeOfMemberAttributes(message: MemberAttributesInput): number {
+  const { memberId, name, clientUrls } = message
+  let size = 0
+  if (memberId !== undefined && !isNoId(memberId)) {
+    size += 1 + sizeOfHexId(memberId)
+  }
+  if (name !== undefined && name.length !== 0) {
+    size += 1 + sizeOfString(name)
+  }
+  if (clientUrls !== undefined) {
+    for (const value of clientUrls) size += 1 + sizeOfString(value)
+  }
+  return size
+}
+
+export function writeMemberAttributes(
+  buffer: Buffer,
+  end: number,
+  message: MemberAttributesInput,
+): number {
+  const { memberId, name, clientUrls } = message
+  let pos = end
+  if (clientUrls !== undefined) {
+    for (let i = clientUrls.length - 1; i >= 0; i--) {
+      const value = clientUrls[i]!
+      pos = writeString(buffer, pos, value)
+      buffer[--pos] = 0x1a
+    }
+  }
+  if (name !== undefined && name.length !== 0) {
+    pos = writeString(buffer, pos, name)
+    buffer[--pos] = 0x12
+  }
+  if (memberId !== undefined && !isNoId(memberId)) {
+    pos = writeHexId(buffer, pos, memberId)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeMemberAttributes(bytes: Uint8Array): MemberAttributes {
+  return readMemberAttributes(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeMemberAttributes(message: MemberAttributesInput): Uint8Array {
+  const size = sizeOfMemberAttributes(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeMemberAttributes(buffer, size, message))
+}
+
+export interface ClusterVersionSet {
+  readonly version: string
+}
+
+export interface ClusterVersionSetInput {
+  version?: string | undefined
+}
+
+export function readClusterVersionSet(reader: Reader): ClusterVersionSet {
+  let version = ''
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x0a:
+        version = reader.string()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { version }
+}
+
+export function sizeOfClusterVersionSet(message: ClusterVersionSetInput): number {
+  const { version } = message
+  let size = 0
+  if (version !== undefined && version.length !== 0) {
+    size += 1 + sizeOfString(version)
+  }
+  return size
+}
+
+export function writeClusterVersionSet(
+  buffer: Buffer,
+  end: number,
+  message: ClusterVersionSetInput,
+): number {
+  const { version } = message
+  let pos = end
+  if (version !== undefined && version.length !== 0) {
+    pos = writeString(buffer, pos, version)
+    buffer[--pos] = 0x0a
+  }
+  return pos
+}
+
+export function decodeClusterVersionSet(bytes: Uint8Array): ClusterVersionSet {
+  return readClusterVersionSet(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeClusterVersionSet(message: ClusterVersionSetInput): Uint8Array {
+  const size = sizeOfClusterVersionSet(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeClusterVersionSet(buffer, size, message))
+}
+
+export interface ConfChange {
+  readonly type: ConfChange_Type
+  readonly member: Member | undefined
+  readonly requestId: number
+  readonly proposer: string
+}
+
+export interface ConfChangeInput {
+  type?: ConfChange_Type | undefined
+  member?: MemberInput | undefined
+  requestId?: number | undefined
+  proposer?: string | undefined
+}
+
+export function readConfChange(reader: Reader): ConfChange {
+  let type: ConfChange_Type = 0
+  let member: Member | undefined
+  let requestId = 0
+  let proposer = ''
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        type = reader.int32()
+        break
+      case 0x12: {
+        const outer = reader.enter()
+        member = readMember(reader)
+        reader.leave(outer)
+        break
+      }
+      case 0x18:
+        requestId = reader.uint64()
+        break
+      case 0x20:
+        proposer = reader.hexId()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { type, member, requestId, proposer }
+}
+
+export function sizeOfConfChange(message: ConfChangeInput): number {
+  const { type, member, requestId, proposer } = message
+  let size = 0
+  if (type !== undefined && type !== 0) {
+    size += 1 + sizeOfInt(type)
+  }
+  if (member !== undefined) {
+    size += 1 + sizeOfDelimited(sizeOfMember(member))
+  }
+  if (requestId !== undefined && requestId !== 0) {
+    size += 1 + sizeOfInt(requestId)
+  }
+  if (proposer !== undefined && !isNoId(proposer)) {
+    size += 1 + sizeOfHexId(proposer)
+  }
+  return size
+}
+
+export function writeConfChange(buffer: Buffer, end: number, message: ConfChangeInput): number {
+  const { type, member, requestId, proposer } = message
+  let pos = end
+  if (proposer !== undefined && !isNoId(proposer)) {
+    pos = writeHexId(buffer, pos, proposer)
+    buffer[--pos] = 0x20
+  }
+  if (requestId !== undefined && requestId !== 0) {
+    pos = writeInt(buffer, pos, requestId)
+    buffer[--pos] = 0x18
+  }
+  if (member !== undefined) {
+    {
+      const start = writeMember(buffer, pos, member)
+      pos = writeLength(buffer, start, pos - start)
+      buffer[--pos] = 0x12
+    }
+  }
+  if (type !== undefined && type !== 0) {
+    pos = writeInt(buffer, pos, type)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeConfChange(bytes: Uint8Array): ConfChange {
+  return readConfChange(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeConfChange(message: ConfChangeInput): Uint8Array {
+  const size = sizeOfConfChange(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeConfChange(buffer, size, message))
+}
+
+export const ConfChange_Type = {
+  ADD_VOTER: 0,
+  REMOVE: 1,
+  ADD_LEARNER: 2,
+  PROMOTE: 3,
+  UPDATE: 4,
+} as const
+/** One of the constants, or a number that this version does not know. */
+export type ConfChange_Type = number

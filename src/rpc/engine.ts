@@ -1,0 +1,116 @@
+/**
+ * The engine interface: what a gRPC service looks like from inside, and what an engine must offer.
+ * Services are plain handlers over decoded messages and never see a gRPC library, so that several
+ * engines can serve the same methods.
+ */
+
+import type { Duplex } from 'node:stream'
+import type { StatusError } from './status.ts'
+
+/** One call's surroundings, for every kind of method. */
+export interface CallContext {
+  /** A request metadata value by lowercase name; the first one when it is repeated. */
+  metadata(name: string): string | undefined
+  /** Remote address as host:port, for logs. */
+  readonly peerAddress: string
+  readonly cancelled: boolean
+  /** Runs once when the client goes away or its deadline passes; at once if that has happened. */
+  onCancel(listener: () => void): void
+}
+
+/** The sending half of a streaming call. */
+export interface ResponseStream<Response> {
+  /** Queues one message. False means the peer reads slowly: wait for `onDrain` before more. */
+  send(response: Response): boolean
+  onDrain(listener: () => void): void
+  /** Ends the call with status OK. */
+  end(): void
+  /** Ends the call with an error status. */
+  fail(error: StatusError): void
+}
+
+/** The receiving half of a client-streaming or bidirectional call. */
+export interface RequestStream<Request> {
+  onMessage(listener: (request: Request) => void): void
+  /** The client has sent all it will send (half-close). */
+  onEnd(listener: () => void): void
+  pause(): void
+  resume(): void
+}
+
+export interface Codec<Request, Response> {
+  /** May throw on malformed bytes; the engine answers INTERNAL and the connection lives on. */
+  decode(bytes: Uint8Array): Request
+  encode(response: Response): Uint8Array
+}
+
+/** A method as an engine serves it. The type parameters are erased by the `define…` functions. */
+export type Method =
+  | {
+      readonly kind: 'unary'
+      readonly path: string
+      readonly codec: Codec<unknown, unknown>
+      /** Throws or rejects with a StatusError for expected failures; anything else is a bug. */
+      handle(request: unknown, context: CallContext): unknown
+    }
+  | {
+      readonly kind: 'server-stream'
+      readonly path: string
+      readonly codec: Codec<unknown, unknown>
+      handle(request: unknown, stream: ResponseStream<unknown>, context: CallContext): void
+    }
+  | {
+      readonly kind: 'bidi'
+      readonly path: string
+      readonly codec: Codec<unknown, unknown>
+      handle(
+        requests: RequestStream<unknown>,
+        responses: ResponseStream<unknown>,
+        context: CallContext,
+      ): void
+    }
+
+/** `path` is exact, for example "/etcdserverpb.KV/Put". */
+export function defineUnary<Request, Response>(
+  path: string,
+  codec: Codec<Request, Response>,
+  handle: (request: Request, context: CallContext) => Response | Promise<Response>,
+): Method {
+  return { kind: 'unary', path, codec, handle } as Method
+}
+
+export function defineServerStream<Request, Response>(
+  path: string,
+  codec: Codec<Request, Response>,
+  handle: (request: Request, stream: ResponseStream<Response>, context: CallContext) => void,
+): Method {
+  return { kind: 'server-stream', path, codec, handle } as Method
+}
+
+export function defineBidi<Request, Response>(
+  path: string,
+  codec: Codec<Request, Response>,
+  handle: (
+    requests: RequestStream<Request>,
+    responses: ResponseStream<Response>,
+    context: CallContext,
+  ) => void,
+): Method {
+  return { kind: 'bidi', path, codec, handle } as Method
+}
+
+/** Sees every finished call, for metrics. `code` is the numeric gRPC status. */
+export interface CallObserver {
+  onStarted(path: string, kind: Method['kind']): void
+  onFinished(path: string, kind: Method['kind'], code: number, receivedBytes: number, sentBytes: number): void
+}
+
+/** A gRPC server over connections that something else accepted and recognised as HTTP/2. */
+export interface Engine {
+  /** Takes a connection whose already-read bytes have been put back with `unshift`. */
+  handleConnection(socket: Duplex): void
+  /** GOAWAY: no new calls; resolves when the calls in flight have ended. */
+  drain(): Promise<void>
+  /** Ends what is left at once. */
+  close(): void
+}

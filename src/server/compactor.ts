@@ -1,0 +1,79 @@
+/**
+ * The compactor: removes compacted history from disk, in slices, in the background.
+ *
+ * A compaction takes effect for readers the moment it is applied. Its records may go only once a
+ * checkpoint that knows of it is durable: replay from an older one would need the versions that
+ * the cut removes, to give keys the same create_revision and version again.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock, Logger } from '../base/ports.ts'
+import type { Store } from '../mvcc/store.ts'
+import type { Snapshotter } from './snapshotter.ts'
+import { nextTurn } from './turn.ts'
+
+/** Keys of the index looked at in one slice, well under a millisecond of work. */
+const SLICE_KEYS = 500
+/** How often a cut looks again whether the read that holds it up has ended. */
+const BLOCKED_RETRY_MS = 10
+
+export class Compactor {
+  readonly #store: Store
+  readonly #snapshotter: Snapshotter
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #running: Promise<void> | undefined
+  #stopped = false
+
+  constructor(store: Store, snapshotter: Snapshotter, clock: Clock, logger: Logger) {
+    this.#store = store
+    this.#snapshotter = snapshotter
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /** Starts cutting what is due, at start-up or after a compaction was applied. */
+  schedule(): void {
+    if (this.#stopped || !this.#isDue()) return
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      this.schedule()
+    })
+  }
+
+  /** Resolves when everything compacted so far is gone from the store. */
+  async finished(): Promise<void> {
+    const revision = this.#store.compactedRevision
+    while (this.#store.finishedCompactRevision < revision && !this.#stopped) {
+      this.schedule()
+      await this.#running
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  #isDue(): boolean {
+    return this.#store.finishedCompactRevision < this.#store.compactedRevision
+  }
+
+  async #run(): Promise<void> {
+    const startMs = this.#clock.nowMs()
+    const revision = this.#store.compactedRevision
+    await this.#snapshotter.take()
+    const compaction = this.#store.compaction(revision)
+    if (compaction === undefined) return
+    for (;;) {
+      if (this.#stopped) return
+      const step = compaction.step(SLICE_KEYS)
+      if (step === 'done') break
+      await (step === 'blocked' ? delay(BLOCKED_RETRY_MS) : nextTurn())
+    }
+    this.#logger.info('finished scheduled compaction', {
+      'compact-revision': revision,
+      'took-ms': Math.round(this.#clock.nowMs() - startMs),
+    })
+  }
+}

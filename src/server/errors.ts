@@ -1,0 +1,42 @@
+/**
+ * The one table that turns expected outcomes into what clients see. Go clients recognise an error
+ * by its text, others by its code, so both are etcd's to the letter.
+ */
+
+import { STATUS, StatusError, type StatusCode } from '../rpc/status.ts'
+
+const TABLE = {
+  'empty-key': [STATUS.INVALID_ARGUMENT, 'etcdserver: key is not provided'],
+  'key-not-found': [STATUS.INVALID_ARGUMENT, 'etcdserver: key not found'],
+  'value-provided': [STATUS.INVALID_ARGUMENT, 'etcdserver: value is provided'],
+  'lease-provided': [STATUS.INVALID_ARGUMENT, 'etcdserver: lease is provided'],
+  'too-many-ops': [STATUS.INVALID_ARGUMENT, 'etcdserver: too many operations in txn request'],
+  'duplicate-key': [STATUS.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request'],
+  'invalid-sort-option': [STATUS.INVALID_ARGUMENT, 'etcdserver: invalid sort option'],
+  'invalid-client-api-version': [STATUS.INVALID_ARGUMENT, 'etcdserver: invalid client api version'],
+  compacted: [STATUS.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted'],
+  future: [STATUS.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision'],
+  'no-space': [STATUS.RESOURCE_EXHAUSTED, 'etcdserver: mvcc: database space exceeded'],
+  'lease-not-found': [STATUS.NOT_FOUND, 'etcdserver: requested lease not found'],
+  'request-too-large': [STATUS.INVALID_ARGUMENT, 'etcdserver: request is too large'],
+  'too-many-requests': [STATUS.RESOURCE_EXHAUSTED, 'etcdserver: too many requests'],
+  'no-leader': [STATUS.UNAVAILABLE, 'etcdserver: no leader'],
+  'leader-changed': [STATUS.UNAVAILABLE, 'etcdserver: leader changed'],
+  stopped: [STATUS.UNAVAILABLE, 'etcdserver: server stopped'],
+  timeout: [STATUS.UNAVAILABLE, 'etcdserver: request timed out'],
+  corrupt: [STATUS.DATA_LOSS, 'etcdserver: corrupt cluster'],
+  'range-stream-sort': [STATUS.UNIMPLEMENTED, 'RangeStream does not support custom sort orders'],
+  'range-stream-filter': [STATUS.UNIMPLEMENTED, 'RangeStream does not support revision filters'],
+} as const satisfies Record<string, readonly [StatusCode, string]>
+
+export type ErrorName = keyof typeof TABLE
+
+export function etcdError(name: ErrorName): StatusError {
+  const [code, message] = TABLE[name]
+  return new StatusError(code, message)
+}
+
+/** etcd's text of an outcome, for places that embed it, such as the reason of /health. */
+export function errorText(name: ErrorName): string {
+  return TABLE[name][1]
+}

@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+/**
+ * The command line: `node dist/server --name n1 …`. Reads the settings, starts the member, and
+ * ends with the exit code that tells how it went:
+ *
+ *   0  stopped as asked (SIGTERM, SIGINT), --version, --help
+ *   1  the member could not start or had to end: port in use, data directory, disk
+ *   2  the settings are wrong
+ */
+
+import { readFileSync } from 'node:fs'
+import type { Logger } from '../base/ports.ts'
+import { parseCommandLine, type Config } from './config.ts'
+import { printFirstSteps } from './first-steps.ts'
+import { openLog, type Log } from './logger.ts'
+import { Member } from './member.ts'
+
+/** A stop that takes longer is cut short: the log has everything that was acknowledged. */
+const STOP_LIMIT_MS = 1400
+
+async function main(): Promise<void> {
+  const parsed = parseCommandLine(process.argv.slice(2), process.env, (path) =>
+    readFileSync(path, 'utf8'),
+  )
+  if (parsed.type === 'print') {
+    process.stdout.write(parsed.text)
+    return
+  }
+  if (parsed.type === 'fail') {
+    process.stderr.write(`${parsed.message}\n`)
+    process.exitCode = parsed.exitCode
+    return
+  }
+  const { config, warnings } = parsed
+  const opened = openLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    outputs: config.logOutputs,
+    isTerminal: (stream) => process[stream].isTTY,
+    noColor: (process.env['NO_COLOR'] ?? '') !== '',
+  })
+  if (!opened.ok) {
+    process.stderr.write(`${opened.message}\n`)
+    process.exitCode = 1
+    return
+  }
+  for (const warning of warnings) opened.log.logger('server').warn(warning)
+  await run(config, opened.log)
+}
+
+async function run(config: Config, log: Log): Promise<void> {
+  const logger = log.logger('server')
+  const end = (message: string, error?: unknown): never => {
+    logger.error(message, error instanceof Error ? { error } : {})
+    log.close()
+    process.exit(1)
+  }
+  // What nobody expected is a bug or a broken invariant: going on could make it worse.
+  process.on('uncaughtException', (error) => end('the server ends on an unexpected error', error))
+  process.on('unhandledRejection', (error) => end('the server ends on an unexpected error', error))
+  const started = await Member.start(config, log, (error) => end(error.message))
+  if (!started.ok) {
+    end(started.message)
+    return
+  }
+  if (process.stderr.isTTY) printFirstSteps(config, (text) => process.stderr.write(text))
+  stopOnSignal(started.member, logger, log)
+}
+
+function stopOnSignal(member: Member, logger: Logger, log: Log): void {
+  let stopping = false
+  const end = (): void => {
+    logger.info('server stopped')
+    log.close()
+    process.exit(0)
+  }
+  const stop = (signal: NodeJS.Signals): void => {
+    // Why: whoever asks twice does not want to wait.
+    if (stopping) process.exit(1)
+    stopping = true
+    logger.info('received signal; shutting down', { signal })
+    setTimeout(end, STOP_LIMIT_MS)
+    void member.stop().then(end)
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+await main()

@@ -1,0 +1,28 @@
+/** What the metrics read when they are scraped. */
+
+import type { StateStore } from '../storage/ports.ts'
+import type { Applier } from './applier.ts'
+import type { Proposer } from './proposer.ts'
+import type { RaftNode } from './raft-node.ts'
+import type { ReadIndex } from './read-index.ts'
+import type { ResponseHeaders } from './response-header.ts'
+
+/** Operations on the store since the start of the process, by kind. */
+export interface OperationCounts {
+  range: number
+  put: number
+  delete: number
+  txn: number
+}
+
+export interface MetricSources {
+  readonly applier: Applier
+  readonly raftNode: RaftNode
+  readonly proposer: Proposer
+  readonly readIndex: ReadIndex
+  readonly state: StateStore
+  readonly identity: ResponseHeaders
+  readonly operations: OperationCounts
+  /** Infinity when there is no quota. */
+  readonly quotaBytes: number
+}

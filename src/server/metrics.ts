@@ -1,0 +1,220 @@
+/** The member's metrics, under etcd's names and types, so that its dashboards and alerts work. */
+
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { NO_MEMBER } from '../raft/types.ts'
+import { CallMetrics, registerCounter } from './call-metrics.ts'
+import { exponentialBounds, Histogram } from './histogram.ts'
+import type { MetricSources } from './metric-sources.ts'
+import { ETCD_VERSION } from './version.ts'
+
+export class Metrics {
+  readonly registry = new Registry()
+  readonly calls = new CallMetrics()
+  /** Seconds from handing a block to the disk until it is synced. */
+  readonly walFsync = new Histogram(
+    'etcd_disk_wal_fsync_duration_seconds',
+    'The latency distributions of fsync called by WAL.',
+    exponentialBounds(0.001, 2, 14),
+  )
+  /** Seconds that a checkpoint takes: barrier and record. */
+  readonly backendCommit = new Histogram(
+    'etcd_disk_backend_commit_duration_seconds',
+    'The latency distributions of commit called by backend.',
+    exponentialBounds(0.001, 2, 14),
+  )
+  readonly defragment = new Histogram(
+    'etcd_disk_backend_defrag_duration_seconds',
+    'The latency distribution of backend defragmentation.',
+    exponentialBounds(0.1, 2, 13),
+  )
+  readonly hashRevision = new Histogram(
+    'etcd_mvcc_hash_rev_duration_seconds',
+    'The latency distribution of storage hash by revision operation.',
+    exponentialBounds(0.01, 2, 15),
+  )
+  readonly compaction = new Histogram(
+    'etcd_debugging_mvcc_db_compaction_total_duration_milliseconds',
+    'Bucketed histogram of db compaction total duration.',
+    exponentialBounds(100, 2, 14),
+  )
+  healthSuccesses = 0
+  healthFailures = 0
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry })
+    this.calls.register(this.registry)
+    for (const histogram of [
+      this.walFsync,
+      this.backendCommit,
+      this.defragment,
+      this.hashRevision,
+      this.compaction,
+    ]) {
+      histogram.register(this.registry)
+    }
+  }
+
+  /** Registers everything that is read from the running parts when scraped. Once, at start. */
+  observe(sources: MetricSources): void {
+    this.#observeServer(sources)
+    this.#observeStore(sources)
+    this.#observeOperations(sources)
+  }
+
+  #observeServer({
+    raftNode,
+    applier,
+    proposer,
+    readIndex,
+    identity,
+    quotaBytes,
+  }: MetricSources): void {
+    const { memberId } = identity
+    this.#info('etcd_server_version', 'Which version is running.', { server_version: ETCD_VERSION })
+    this.#info('etcd_server_go_version', 'Which runtime version the server runs with.', {
+      server_go_version: process.version,
+    })
+    this.#info('etcd_server_id', 'Server or member ID in hexadecimal format.', {
+      server_id: memberId,
+    })
+    this.#gauge('etcd_server_has_leader', 'Whether or not a leader exists.', () =>
+      raftNode.leader === NO_MEMBER ? 0 : 1,
+    )
+    this.#gauge('etcd_server_is_leader', 'Whether or not this member is a leader.', () =>
+      raftNode.isLeader ? 1 : 0,
+    )
+    this.#gauge('etcd_server_is_learner', 'Whether or not this member is a learner.', () =>
+      applier.membership.get(memberId)?.isLearner === true ? 1 : 0,
+    )
+    this.#gauge(
+      'etcd_server_proposals_committed_total',
+      'The total number of consensus proposals committed.',
+      () => raftNode.committedIndex,
+    )
+    this.#gauge(
+      'etcd_server_proposals_applied_total',
+      'The total number of consensus proposals applied.',
+      () => applier.appliedIndex,
+    )
+    this.#gauge(
+      'etcd_server_proposals_pending',
+      'The current number of pending proposals to commit.',
+      () => proposer.pendingCount,
+    )
+    this.#gauge(
+      'etcd_server_quota_backend_bytes',
+      'Current backend storage quota size in bytes.',
+      () => (Number.isFinite(quotaBytes) ? quotaBytes : 0),
+    )
+    this.#counter(
+      'etcd_server_leader_changes_seen_total',
+      'The number of leader changes seen.',
+      () => raftNode.leaderChanges,
+    )
+    this.#counter(
+      'etcd_server_proposals_failed_total',
+      'The total number of failed proposals seen.',
+      () => proposer.failedCount,
+    )
+    this.#counter(
+      'etcd_server_slow_read_indexes_total',
+      "The total number of pending read indexes not in sync with leader's or timed out read index requests.",
+      () => readIndex.slowCount,
+    )
+    this.#counter(
+      'etcd_server_read_indexes_failed_total',
+      'The total number of failed read indexes seen.',
+      () => readIndex.failedCount,
+    )
+    this.#counter(
+      'etcd_server_health_success',
+      'The total number of successful health checks',
+      () => this.healthSuccesses,
+    )
+    this.#counter(
+      'etcd_server_health_failures',
+      'The total number of failed health checks',
+      () => this.healthFailures,
+    )
+    const { membership } = applier
+    const clusterVersion: Gauge = new Gauge({
+      name: 'etcd_cluster_version',
+      help: "Which version is running. 1 for 'cluster_version' label with current cluster version",
+      labelNames: ['cluster_version'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        const version = membership.clusterVersion
+        if (version !== '') this.set({ cluster_version: version.replace(/\.0$/, '') }, 1)
+      },
+    })
+    void clusterVersion
+  }
+
+  #observeStore({ applier, state }: MetricSources): void {
+    const { store } = applier
+    const size: Gauge = new Gauge({
+      name: 'etcd_mvcc_db_total_size_in_bytes',
+      help: 'Total size of the underlying database physically allocated in bytes.',
+      registers: [this.registry],
+      async collect() {
+        this.set(await state.diskBytes())
+      },
+    })
+    void size
+    this.#gauge(
+      'etcd_mvcc_db_total_size_in_use_in_bytes',
+      'Total size of the underlying database logically in use in bytes.',
+      () => state.bytesInUse,
+    )
+    this.#gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => store.keyCount)
+    this.#gauge(
+      'etcd_debugging_mvcc_current_revision',
+      'The current revision of store.',
+      () => store.currentRevision,
+    )
+    this.#gauge(
+      'etcd_debugging_mvcc_compact_revision',
+      'The revision of the last compaction in store.',
+      () => store.compactedRevision,
+    )
+  }
+
+  #observeOperations({ operations }: MetricSources): void {
+    const names = [
+      ['range', 'Total number of ranges seen by this member.'],
+      ['put', 'Total number of puts seen by this member.'],
+      ['delete', 'Total number of deletes seen by this member.'],
+      ['txn', 'Total number of txns seen by this member.'],
+    ] as const
+    for (const [name, help] of names) {
+      this.#counter(`etcd_mvcc_${name}_total`, help, () => operations[name])
+    }
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value())
+      },
+    })
+    void gauge
+  }
+
+  #counter(name: string, help: string, value: () => number): void {
+    registerCounter(this.registry, name, help, value)
+  }
+
+  #info(name: string, help: string, labels: Readonly<Record<string, string>>): void {
+    const gauge = new Gauge({
+      name,
+      help,
+      labelNames: Object.keys(labels),
+      registers: [this.registry],
+    })
+    gauge.set(labels, 1)
+  }
+}

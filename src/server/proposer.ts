@@ -1,0 +1,115 @@
+/**
+ * The proposer: hands a request to Raft and waits for what applying it comes to.
+ *
+ * Every proposal gets an id of its own, so that its outcome finds its way back. A request is
+ * proposed at most once: after a timeout its outcome is unknown, and only the client may retry.
+ */
+
+import type { Clock } from '../base/ports.ts'
+import type { MemberId } from '../raft/types.ts'
+import { encodeInternalRequest, type InternalRequest } from '../rpc/codec/quoratepb.ts'
+import type { Applied } from './applier.ts'
+import type { Outcome } from './apply-txn.ts'
+
+/** More committed entries than this waiting to be applied, and new proposals are refused. */
+const APPLY_BACKLOG_MAX = 5000
+
+/** What the proposer needs of the Raft node. */
+export interface ProposalSink {
+  propose(data: Uint8Array): { readonly ok: boolean }
+  /** Entries committed and not yet applied. */
+  readonly applyBacklog: number
+}
+
+export interface ProposerOptions {
+  readonly memberId: MemberId
+  readonly clock: Clock
+  readonly timeoutMs: number
+  readonly maxRequestBytes: number
+  /**
+   * Larger than any id of this member's earlier runs, whose entries may still be applied: wall
+   * milliseconds times 4096 leaves room for four million proposals a second.
+   */
+  readonly firstRequestId: number
+}
+
+interface Waiter {
+  readonly deadlineMs: number
+  readonly resolve: (outcome: Outcome<object>) => void
+}
+
+export class Proposer {
+  readonly #options: ProposerOptions
+  readonly #sink: ProposalSink
+  /** In the order of their deadlines, because all wait equally long. */
+  readonly #waiters = new Map<number, Waiter>()
+  #nextRequestId: number
+  #stopped = false
+  #failedCount = 0
+
+  constructor(sink: ProposalSink, options: ProposerOptions) {
+    this.#sink = sink
+    this.#options = options
+    this.#nextRequestId = options.firstRequestId
+  }
+
+  get pendingCount(): number {
+    return this.#waiters.size
+  }
+
+  /** Proposals that ended without an applied outcome. */
+  get failedCount(): number {
+    return this.#failedCount
+  }
+
+  /** Resolves with what applying came to; never rejects. */
+  propose<Response extends object>(
+    request: NonNullable<InternalRequest['request']>,
+  ): Promise<Outcome<Response>> {
+    if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
+    if (this.#sink.applyBacklog > APPLY_BACKLOG_MAX) {
+      return Promise.resolve({ ok: false, error: 'too-many-requests' })
+    }
+    const requestId = this.#nextRequestId++
+    const data = encodeInternalRequest({ proposer: this.#options.memberId, requestId, request })
+    if (data.length > this.#options.maxRequestBytes) {
+      return Promise.resolve({ ok: false, error: 'request-too-large' })
+    }
+    return new Promise((resolve) => {
+      const deadlineMs = this.#options.clock.nowMs() + this.#options.timeoutMs
+      this.#waiters.set(requestId, { deadlineMs, resolve: resolve as Waiter['resolve'] })
+      if (!this.#sink.propose(data).ok) this.#fail(requestId, 'no-leader')
+    })
+  }
+
+  /** Hands the outcome to whoever waits for it; outcomes of others' proposals are not for us. */
+  onApplied(applied: Applied): void {
+    if (applied.proposer !== this.#options.memberId) return
+    const waiter = this.#waiters.get(applied.requestId)
+    if (waiter === undefined) return
+    this.#waiters.delete(applied.requestId)
+    waiter.resolve(applied.outcome)
+  }
+
+  /** Called now and then: ends the waits that have lasted too long. */
+  expire(): void {
+    const nowMs = this.#options.clock.nowMs()
+    for (const [requestId, { deadlineMs }] of this.#waiters) {
+      if (deadlineMs > nowMs) return
+      this.#fail(requestId, 'timeout')
+    }
+  }
+
+  /** Refuses what comes and ends what waits. */
+  stop(): void {
+    this.#stopped = true
+    for (const requestId of this.#waiters.keys()) this.#fail(requestId, 'stopped')
+  }
+
+  #fail(requestId: number, error: 'no-leader' | 'timeout' | 'stopped'): void {
+    const waiter = this.#waiters.get(requestId)
+    this.#waiters.delete(requestId)
+    this.#failedCount++
+    waiter?.resolve({ ok: false, error })
+  }
+}

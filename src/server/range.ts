@@ -1,0 +1,172 @@
+/**
+ * The execution of a Range over the store, at one revision, in slices.
+ *
+ * What decides which keys are returned (filters, order, limit) is read from the key index alone,
+ * except an order by value; the records of the chosen keys are fetched last. A RangeExecution is
+ * stepped until it is done: at once inside a transaction, slice by slice for a client's read, so
+ * that a range over a million keys holds up nobody. Whoever steps it over several turns pins the
+ * revision meanwhile.
+ */
+
+import { assert } from '../base/assert.ts'
+import { keyRange, type KeyRange } from '../base/key-range.ts'
+import { decodeKeyValue, withoutValue, type EncodedKeyValue } from '../mvcc/kv.ts'
+import type { RangeCursor } from '../mvcc/range-cursor.ts'
+import type { KeyVersion, Store } from '../mvcc/store.ts'
+import {
+  RangeRequest_SortOrder as SortOrder,
+  RangeRequest_SortTarget as SortTarget,
+  type RangeRequest,
+} from '../rpc/codec/etcdserverpb.ts'
+
+/** A RangeResponse without its header. */
+export interface RangeResult {
+  readonly kvs: EncodedKeyValue[]
+  readonly more: boolean
+  readonly count: number
+}
+
+export class RangeExecution {
+  readonly #store: Store
+  readonly #request: RangeRequest
+  readonly #range: KeyRange
+  readonly revision: number
+  readonly #cursor: RangeCursor | undefined
+  readonly #collectMax: number
+  readonly #kvs: EncodedKeyValue[] = []
+  #chosen: KeyVersion[] = []
+  #more = false
+  #collected = false
+
+  /** `revision` is a readable one, already resolved: never 0 or less. */
+  constructor(store: Store, request: RangeRequest, revision: number) {
+    this.#store = store
+    this.#request = request
+    this.#range = keyRange(request.key, request.rangeEnd)
+    this.revision = revision
+    this.#cursor = request.countOnly ? undefined : store.cursor(this.#range, revision)
+    this.#collectMax = collectMax(request)
+  }
+
+  /** Works on at most `maxKeys` keys; true when the result is complete. */
+  step(maxKeys: number): boolean {
+    if (this.#cursor === undefined) return true
+    if (!this.#collected) {
+      this.#collect(this.#cursor, maxKeys)
+      if (!this.#collected) return false
+      this.#choose()
+      if (this.#chosen.length > maxKeys) return false
+    }
+    return this.#fetch(maxKeys)
+  }
+
+  result(): RangeResult {
+    const count = this.#store.count(this.#range, this.revision)
+    return { kvs: this.#kvs, more: this.#more, count }
+  }
+
+  #collect(cursor: RangeCursor, maxKeys: number): void {
+    const wanted = Math.min(maxKeys, this.#collectMax - this.#chosen.length)
+    const versions = cursor.next(wanted)
+    for (const version of versions) {
+      if (passesFilters(this.#request, version)) this.#chosen.push(version)
+    }
+    this.#collected = versions.length < wanted || this.#chosen.length >= this.#collectMax
+  }
+
+  #choose(): void {
+    const { limit } = this.#request
+    sortVersions(this.#request, this.#chosen, this.#store)
+    if (limit > 0 && this.#chosen.length > limit) {
+      this.#chosen.length = limit
+      this.#more = true
+    }
+  }
+
+  #fetch(maxKeys: number): boolean {
+    const start = this.#kvs.length
+    const end = Math.min(this.#chosen.length, start + maxKeys)
+    for (let i = start; i < end; i++) {
+      const version = this.#chosen[i]
+      assert(version !== undefined, 'a chosen version is missing')
+      const record = this.#store.record(version.modRevision)
+      this.#kvs.push(this.#request.keysOnly ? withoutValue(record) : record)
+    }
+    return end === this.#chosen.length
+  }
+}
+
+/** Runs a range to its end in this turn. */
+export function executeRange(store: Store, request: RangeRequest, revision: number): RangeResult {
+  const execution = new RangeExecution(store, request, revision)
+  while (!execution.step(Number.MAX_SAFE_INTEGER)) continue
+  return execution.result()
+}
+
+/**
+ * How many matching keys have to be looked at. An explicit order or a filter needs all of them,
+ * but for ascending keys, which is the order of the walk. One more than the limit tells `more`.
+ *
+ * As in etcd, a target other than KEY without an order sorts only the first limit + 1 keys.
+ */
+function collectMax(request: RangeRequest): number {
+  const naturalOrder =
+    request.sortOrder === SortOrder.NONE ||
+    (request.sortOrder === SortOrder.ASCEND && request.sortTarget === SortTarget.KEY)
+  const sortsPrefix = request.sortTarget !== SortTarget.KEY && hasFilters(request)
+  if (request.limit <= 0 || !naturalOrder || sortsPrefix) return Number.MAX_SAFE_INTEGER
+  return request.limit + 1
+}
+
+function hasFilters(request: RangeRequest): boolean {
+  return (
+    request.minModRevision !== 0 ||
+    request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 ||
+    request.maxCreateRevision !== 0
+  )
+}
+
+function passesFilters(request: RangeRequest, version: KeyVersion): boolean {
+  const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request
+  const modRevision = version.modRevision.main
+  const { createRevision } = version
+  return (
+    (maxModRevision === 0 || modRevision <= maxModRevision) &&
+    (minModRevision === 0 || modRevision >= minModRevision) &&
+    (maxCreateRevision === 0 || createRevision <= maxCreateRevision) &&
+    (minCreateRevision === 0 || createRevision >= minCreateRevision)
+  )
+}
+
+/** Sorts in place where the order of keys is not what was asked; equal ones stay in key order. */
+function sortVersions(request: RangeRequest, versions: KeyVersion[], store: Store): void {
+  const { sortTarget, sortOrder } = request
+  const sign = sortOrder === SortOrder.DESCEND ? -1 : 1
+  switch (sortTarget) {
+    case SortTarget.KEY:
+      if (sign === -1) versions.reverse()
+      return
+    case SortTarget.VERSION:
+      versions.sort((a, b) => sign * (a.version - b.version))
+      return
+    case SortTarget.CREATE:
+      versions.sort((a, b) => sign * (a.createRevision - b.createRevision))
+      return
+    case SortTarget.MOD:
+      versions.sort((a, b) => sign * (a.modRevision.main - b.modRevision.main))
+      return
+    case SortTarget.VALUE:
+      sortByValue(versions, sign, store)
+      return
+  }
+}
+
+function sortByValue(versions: KeyVersion[], sign: number, store: Store): void {
+  const pairs = versions.map((version) => ({
+    version,
+    value: decodeKeyValue(store.record(version.modRevision)).value,
+  }))
+  pairs.sort((a, b) => sign * Buffer.compare(a.value, b.value))
+  for (const [i, { version }] of pairs.entries()) versions[i] = version
+}

@@ -1,0 +1,132 @@
+/**
+ * Linearizable reads (thesis §6.4): ask Raft for an index that is committed now and confirmed by a
+ * quorum, wait until it is applied, then read locally. All reads that ask within one turn share a
+ * round, and every round has an id of its own, so that no answer to an old one counts.
+ */
+
+import type { Clock } from '../base/ports.ts'
+import type { ReadState } from '../raft/types.ts'
+
+/** What the read index needs of the Raft node. */
+export interface ReadIndexSource {
+  /** The first read of a round has come: `flush` is to be called later in this turn. */
+  onGathering(): void
+  /** Starts a round; its answer comes back through `onReadStates` with the same context. */
+  readIndex(context: string): void
+  readonly appliedIndex: number
+}
+
+/** A lost round is asked again, with a fresh id, after this long. */
+const RETRY_MS = 500
+
+export type ReadOutcome = 'ready' | 'timeout' | 'stopped'
+
+interface Round {
+  readonly deadlineMs: number
+  readonly promise: Promise<ReadOutcome>
+  readonly resolve: (outcome: ReadOutcome) => void
+  retryAtMs: number
+  /** Known once Raft has answered. */
+  index: number | undefined
+}
+
+export class ReadIndex {
+  readonly #source: ReadIndexSource
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  /** Rounds under way by the id of their latest attempt, oldest first. */
+  readonly #rounds = new Map<string, Round>()
+  #gathering: Round | undefined
+  #nextId = 0
+  #stopped = false
+  #slowCount = 0
+  #failedCount = 0
+
+  constructor(source: ReadIndexSource, clock: Clock, timeoutMs: number) {
+    this.#source = source
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** Rounds that had to be asked again. */
+  get slowCount(): number {
+    return this.#slowCount
+  }
+
+  get failedCount(): number {
+    return this.#failedCount
+  }
+
+  /** Resolves when a local read sees everything that was acknowledged before this call. */
+  wait(): Promise<ReadOutcome> {
+    if (this.#stopped) return Promise.resolve('stopped')
+    if (this.#gathering === undefined) {
+      this.#gathering = this.#newRound()
+      this.#source.onGathering()
+    }
+    return this.#gathering.promise
+  }
+
+  /** Called once a turn, after its reads have gathered: starts their round. */
+  flush(): void {
+    const round = this.#gathering
+    if (round === undefined) return
+    this.#gathering = undefined
+    this.#ask(round)
+  }
+
+  onReadStates(states: readonly ReadState[]): void {
+    for (const { context, index } of states) {
+      const round = this.#rounds.get(context)
+      if (round !== undefined) round.index = index
+    }
+  }
+
+  /** Called after entries were applied or answers came: ends the rounds that have caught up. */
+  onApplied(): void {
+    const { appliedIndex } = this.#source
+    for (const [id, round] of this.#rounds) {
+      if (round.index === undefined || round.index > appliedIndex) continue
+      this.#rounds.delete(id)
+      round.resolve('ready')
+    }
+  }
+
+  /** Called now and then: asks again where no answer came, and gives up after the timeout. */
+  expire(): void {
+    const nowMs = this.#clock.nowMs()
+    for (const [id, round] of [...this.#rounds]) {
+      if (round.deadlineMs <= nowMs) {
+        this.#rounds.delete(id)
+        this.#failedCount++
+        round.resolve('timeout')
+      } else if (round.index === undefined && round.retryAtMs <= nowMs) {
+        this.#rounds.delete(id)
+        this.#slowCount++
+        this.#ask(round)
+      }
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#gathering?.resolve('stopped')
+    this.#gathering = undefined
+    for (const round of this.#rounds.values()) round.resolve('stopped')
+    this.#rounds.clear()
+  }
+
+  #newRound(): Round {
+    const deadlineMs = this.#clock.nowMs() + this.#timeoutMs
+    let resolve: Round['resolve'] = () => undefined
+    const promise = new Promise<ReadOutcome>((settle) => (resolve = settle))
+    return { deadlineMs, promise, resolve, retryAtMs: 0, index: undefined }
+  }
+
+  #ask(round: Round): void {
+    const id = String(this.#nextId++)
+    round.retryAtMs = this.#clock.nowMs() + RETRY_MS
+    this.#rounds.set(id, round)
+    this.#source.readIndex(id)
+  }
+}

@@ -1,0 +1,295 @@
+/**
+ * A member: its parts, wired, and their life from start to stop.
+ *
+ *   services ─► proposer ─► raft node ─► applier ─► store            (writes)
+ *   services ─► read index ─► raft node, then the store              (linearizable reads)
+ *               raft node ─► log store      snapshotter ─► state store      (disk)
+ */
+
+import type { Clock, Logger } from '../base/ports.ts'
+import type { Commit } from '../mvcc/store.ts'
+import type { Entry } from '../raft/types.ts'
+import type { Method } from '../rpc/engine.ts'
+import { Applier } from './applier.ts'
+import type { Bootstrapped, OpenedStorage } from './bootstrap.ts'
+import { Compactor } from './compactor.ts'
+import { Health } from './health.ts'
+import { HttpApi } from './http.ts'
+import type { OperationCounts } from './metric-sources.ts'
+import { Metrics } from './metrics.ts'
+import { Proposer } from './proposer.ts'
+import { RaftNode } from './raft-node.ts'
+import { ReadIndex } from './read-index.ts'
+import { ResponseHeaders } from './response-header.ts'
+import { ClusterService } from './services/cluster.ts'
+import { healthMethods } from './services/health.ts'
+import { KvService } from './services/kv.ts'
+import { MaintenanceService } from './services/maintenance.ts'
+import { Snapshotter } from './snapshotter.ts'
+import { SpaceGuard } from './space-guard.ts'
+import { CLUSTER_VERSION } from './version.ts'
+
+export interface ServerOptions {
+  readonly name: string
+  readonly clientUrls: readonly string[]
+  readonly heartbeatMs: number
+  readonly electionMs: number
+  readonly snapshotCount: number
+  /** Infinity for none. */
+  readonly quotaBytes: number
+  readonly maxRequestBytes: number
+  readonly maxTxnOps: number
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Wall time at start, in milliseconds: makes request ids unique over restarts. */
+  readonly startWallMs: number
+}
+
+/** As etcd: a request may take this long beside two elections. */
+const REQUEST_BASE_TIMEOUT_MS = 5000
+
+export class Server {
+  readonly metrics = new Metrics()
+  readonly http: HttpApi
+  readonly #options: ServerOptions
+  readonly #storage: OpenedStorage
+  readonly #replayTo: number
+  readonly #headers: ResponseHeaders
+  readonly #raftNode: RaftNode
+  readonly #applier: Applier
+  readonly #proposer: Proposer
+  readonly #readIndex: ReadIndex
+  readonly #snapshotter: Snapshotter
+  readonly #compactor: Compactor
+  readonly #spaceGuard: SpaceGuard
+  readonly #operations: OperationCounts = { range: 0, put: 0, delete: 0, txn: 0 }
+  #ticker: NodeJS.Timeout | undefined
+  #onReplayed: (() => void) | undefined
+  #campaigned = false
+
+  constructor(storage: OpenedStorage, member: Bootstrapped, options: ServerOptions) {
+    const { clock, logger } = options
+    const { clusterId, memberId } = member.checkpoint
+    const requestTimeoutMs = REQUEST_BASE_TIMEOUT_MS + 2 * options.electionMs
+    this.#options = options
+    this.#storage = storage
+    this.#replayTo = member.lastIndex
+    this.#applier = new Applier(member.store, member.checkpoint, (commit) => this.#count(commit))
+    const onSynced = (seconds: number): void => this.metrics.walFsync.observe(seconds)
+    this.#raftNode = new RaftNode(member.raw, storage.log, { clock, logger, onSynced })
+    this.#headers = new ResponseHeaders(clusterId, memberId, () => this.#raftNode.term)
+    this.#proposer = new Proposer(this.#proposals(), {
+      memberId,
+      clock,
+      timeoutMs: requestTimeoutMs,
+      maxRequestBytes: options.maxRequestBytes,
+      firstRequestId: options.startWallMs * 4096,
+    })
+    this.#readIndex = new ReadIndex(this.#reads(), clock, requestTimeoutMs)
+    this.#snapshotter = new Snapshotter(
+      this.#applier,
+      storage.state,
+      (index) => this.#raftNode.compactLog(index),
+      options.snapshotCount,
+      logger,
+    )
+    this.#compactor = new Compactor(member.store, this.#snapshotter, clock, logger)
+    this.#spaceGuard = new SpaceGuard(
+      this.#proposer,
+      memberId,
+      () => storage.state.bytesInUse,
+      options.quotaBytes,
+    )
+    const health = new Health(this.#applier, this.#raftNode, this.#readIndex)
+    this.http = new HttpApi(health, this.metrics, this.#applier.membership, logger)
+    this.#listenToRaft()
+    this.#observe()
+  }
+
+  /** Resolves when the member has caught up with its log, leads or follows, and has said so. */
+  async start(): Promise<void> {
+    const { logger, heartbeatMs } = this.#options
+    const { clusterId, memberId } = this.#headers
+    logger.info(`starting member ${memberId} in cluster ${clusterId}`)
+    this.#ticker = setInterval(() => this.#tick(), heartbeatMs)
+    const replayed = this.#replay()
+    this.#campaignIfAlone()
+    this.#raftNode.schedule()
+    await replayed
+    this.#compactor.schedule()
+    await this.#publish()
+  }
+
+  methods(): Method[] {
+    const { store, alarms, membership } = this.#applier
+    const { maxTxnOps, maxRequestBytes, quotaBytes, logger } = this.#options
+    const kv = new KvService(
+      {
+        store,
+        alarms,
+        proposer: this.#proposer,
+        readIndex: this.#readIndex,
+        compactor: this.#compactor,
+        spaceGuard: this.#spaceGuard,
+        headers: this.#headers,
+        operations: this.#operations,
+      },
+      { maxTxnOps, maxRequestBytes },
+    )
+    const maintenance = new MaintenanceService({
+      applier: this.#applier,
+      raftNode: this.#raftNode,
+      proposer: this.#proposer,
+      state: this.#storage.state,
+      headers: this.#headers,
+      logger,
+      quotaBytes,
+    })
+    const cluster = new ClusterService(membership, this.#readIndex, this.#headers)
+    return [...kv.methods(), ...cluster.methods(), ...maintenance.methods(), ...healthMethods()]
+  }
+
+  /** After the listeners are closed: nobody asks any more. A last checkpoint makes restarts short. */
+  async stop(): Promise<void> {
+    this.#proposer.stop()
+    this.#readIndex.stop()
+    clearInterval(this.#ticker)
+    await this.#compactor.stop()
+    await this.#raftNode.stop()
+    await this.#snapshotter.take()
+    await this.#storage.log.close()
+    await this.#storage.state.close()
+  }
+
+  #listenToRaft(): void {
+    this.#raftNode.listen({
+      onBeforeReady: () => this.#readIndex.flush(),
+      onCommitted: (entries) => this.#apply(entries),
+      onReadStates: (states) => this.#readIndex.onReadStates(states),
+      onAdvanced: () => {
+        this.#readIndex.onApplied()
+        this.#snapshotter.onApplied()
+        this.#compactor.schedule()
+        this.#campaignIfAlone()
+        if (this.#applier.appliedIndex >= this.#replayTo) this.#onReplayed?.()
+      },
+    })
+  }
+
+  #apply(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.type === 'EntryConfChange') {
+        this.#applier.applyConfChange(entry, (change) => this.#raftNode.applyConfChange(change))
+        continue
+      }
+      const applied = this.#applier.applyNormal(entry)
+      if (applied !== undefined) this.#proposer.onApplied(applied)
+    }
+  }
+
+  #tick(): void {
+    this.#raftNode.tick()
+    this.#proposer.expire()
+    this.#readIndex.expire()
+  }
+
+  #proposals(): ConstructorParameters<typeof Proposer>[0] {
+    const raftNode = this.#raftNode
+    const applier = this.#applier
+    return {
+      propose: (data) => raftNode.propose(data),
+      get applyBacklog() {
+        return raftNode.committedIndex - applier.appliedIndex
+      },
+    }
+  }
+
+  #reads(): ConstructorParameters<typeof ReadIndex>[0] {
+    const raftNode = this.#raftNode
+    const applier = this.#applier
+    return {
+      onGathering: () => raftNode.schedule(),
+      readIndex: (context) => raftNode.readIndex(context),
+      get appliedIndex() {
+        return applier.appliedIndex
+      },
+    }
+  }
+
+  /** A lone voter has nobody to wait for. In a new log its own entry makes it a voter first. */
+  #campaignIfAlone(): void {
+    if (this.#campaigned) return
+    const { memberId } = this.#headers
+    const { members } = this.#applier.membership
+    if (members.length !== 1 || members[0]?.id !== memberId) return
+    this.#campaigned = true
+    this.#raftNode.campaign()
+  }
+
+  /** Resolves when everything that was in the log at start is applied. */
+  async #replay(): Promise<void> {
+    const { logger, clock } = this.#options
+    const startMs = clock.nowMs()
+    const from = this.#applier.appliedIndex
+    const done = new Promise<void>((resolve) => (this.#onReplayed = resolve))
+    await done
+    this.#onReplayed = undefined
+    logger.info('replayed the Raft log', {
+      'from-index': from,
+      'to-index': this.#replayTo,
+      entries: this.#replayTo - from,
+      'took-ms': Math.round(clock.nowMs() - startMs),
+      revision: this.#applier.store.currentRevision,
+    })
+  }
+
+  /** Tells the cluster this member's name and URLs, and once, as its leader, the version. */
+  async #publish(): Promise<void> {
+    const { logger, name, clientUrls } = this.#options
+    const { membership } = this.#applier
+    const { clusterId, memberId } = this.#headers
+    await this.#proposeUntilApplied({
+      case: 'memberAttributes',
+      value: { memberId, name, clientUrls },
+    })
+    if (membership.clusterVersion === '') {
+      const value = { version: CLUSTER_VERSION }
+      await this.#proposeUntilApplied({ case: 'clusterVersion', value })
+    }
+    logger.info('enabled capabilities for version', {
+      'cluster-version': membership.clusterVersion,
+    })
+    logger.info('published local member to cluster through raft', {
+      'local-member-id': memberId,
+      'local-member-attributes': `{Name:${name} ClientURLs:[${clientUrls.join(' ')}]}`,
+      'cluster-id': clusterId,
+    })
+  }
+
+  /** For what is idempotent and must happen: tried again while there is no leader. */
+  async #proposeUntilApplied(request: Parameters<Proposer['propose']>[0]): Promise<void> {
+    for (;;) {
+      const outcome = await this.#proposer.propose(request)
+      if (outcome.ok || outcome.error === 'stopped') return
+      await new Promise((resolve) => setTimeout(resolve, this.#options.heartbeatMs))
+    }
+  }
+
+  #count(commit: Commit): void {
+    for (const { type } of commit.changes) this.#operations[type]++
+    if (commit.changes.length > 1) this.#operations.txn++
+  }
+
+  #observe(): void {
+    this.metrics.observe({
+      applier: this.#applier,
+      raftNode: this.#raftNode,
+      proposer: this.#proposer,
+      readIndex: this.#readIndex,
+      state: this.#storage.state,
+      identity: this.#headers,
+      operations: this.#operations,
+      quotaBytes: this.#options.quotaBytes,
+    })
+  }
+}

@@ -1,0 +1,248 @@
+/** etcdserverpb.KV: keys, ranges, transactions and compaction. */
+
+import type { Store } from '../../mvcc/store.ts'
+import {
+  defineServerStream,
+  defineUnary,
+  type CallContext,
+  type Method,
+  type ResponseStream,
+} from '../../rpc/engine.ts'
+import { StatusError } from '../../rpc/status.ts'
+import {
+  AlarmType,
+  decodeCompactionRequest,
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  decodeTxnRequest,
+  encodeCompactionResponse,
+  encodeDeleteRangeResponse,
+  encodePutResponse,
+  encodeRangeResponse,
+  encodeRangeStreamResponse,
+  encodeTxnResponse,
+  type CompactionRequest,
+  type CompactionResponseInput,
+  type DeleteRangeRequest,
+  type DeleteRangeResponseInput,
+  type PutRequest,
+  type PutResponseInput,
+  type RangeRequest,
+  type RangeResponseInput,
+  type RangeStreamResponseInput,
+  type ResponseHeaderInput,
+  type TxnRequest,
+  type TxnResponseInput,
+} from '../../rpc/codec/etcdserverpb.ts'
+import type { Alarms } from '../alarms.ts'
+import {
+  isReadOnly,
+  isSerializable,
+  prepareReadTxn,
+  readTxnResponse,
+  type Outcome,
+} from '../apply-txn.ts'
+import type { Compactor } from '../compactor.ts'
+import { etcdError } from '../errors.ts'
+import type { OperationCounts } from '../metric-sources.ts'
+import type { Proposer } from '../proposer.ts'
+import { RangeExecution } from '../range.ts'
+import { checkStreamable, streamRange } from '../range-stream.ts'
+import type { ReadIndex } from '../read-index.ts'
+import {
+  checkDeleteRangeRequest,
+  checkPutRequest,
+  checkRangeRequest,
+  checkTxnRequest,
+} from '../request-check.ts'
+import type { ResponseHeaders } from '../response-header.ts'
+import type { SpaceGuard } from '../space-guard.ts'
+import { nextTurn } from '../turn.ts'
+
+/** Keys read between two turns of the event loop: one to two milliseconds of work. */
+const SLICE_KEYS = 400
+
+export interface KvServiceOptions {
+  readonly maxTxnOps: number
+  readonly maxRequestBytes: number
+}
+
+export class KvService {
+  readonly #store: Store
+  readonly #alarms: Alarms
+  readonly #proposer: Proposer
+  readonly #readIndex: ReadIndex
+  readonly #compactor: Compactor
+  readonly #spaceGuard: SpaceGuard
+  readonly #headers: ResponseHeaders
+  readonly #operations: OperationCounts
+  readonly #options: KvServiceOptions
+
+  constructor(
+    parts: {
+      readonly store: Store
+      readonly alarms: Alarms
+      readonly proposer: Proposer
+      readonly readIndex: ReadIndex
+      readonly compactor: Compactor
+      readonly spaceGuard: SpaceGuard
+      readonly headers: ResponseHeaders
+      readonly operations: OperationCounts
+    },
+    options: KvServiceOptions,
+  ) {
+    this.#store = parts.store
+    this.#alarms = parts.alarms
+    this.#proposer = parts.proposer
+    this.#readIndex = parts.readIndex
+    this.#compactor = parts.compactor
+    this.#spaceGuard = parts.spaceGuard
+    this.#headers = parts.headers
+    this.#operations = parts.operations
+    this.#options = options
+  }
+
+  methods(): Method[] {
+    return [
+      defineUnary(
+        '/etcdserverpb.KV/Range',
+        { decode: decodeRangeRequest, encode: encodeRangeResponse },
+        (request) => this.range(request),
+      ),
+      defineServerStream(
+        '/etcdserverpb.KV/RangeStream',
+        { decode: decodeRangeRequest, encode: encodeRangeStreamResponse },
+        (request, stream, context) => void this.rangeStream(request, stream, context),
+      ),
+      defineUnary(
+        '/etcdserverpb.KV/Put',
+        { decode: decodePutRequest, encode: encodePutResponse },
+        (request) => this.put(request),
+      ),
+      defineUnary(
+        '/etcdserverpb.KV/DeleteRange',
+        { decode: decodeDeleteRangeRequest, encode: encodeDeleteRangeResponse },
+        (request) => this.deleteRange(request),
+      ),
+      defineUnary(
+        '/etcdserverpb.KV/Txn',
+        { decode: decodeTxnRequest, encode: encodeTxnResponse },
+        (request) => this.txn(request),
+      ),
+      defineUnary(
+        '/etcdserverpb.KV/Compact',
+        { decode: decodeCompactionRequest, encode: encodeCompactionResponse },
+        (request) => this.compact(request),
+      ),
+    ]
+  }
+
+  async range(request: RangeRequest): Promise<RangeResponseInput> {
+    const error = checkRangeRequest(request)
+    if (error !== undefined) throw etcdError(error)
+    await this.#awaitReadable(request.serializable)
+    const checked = this.#store.checkRevision(request.revision)
+    if (!checked.ok) throw etcdError(checked.error)
+    const header = this.#headers.at(this.#store.currentRevision)
+    this.#operations.range++
+    const execution = new RangeExecution(this.#store, request, checked.revision)
+    // A range that ends within one slice, as most do, needs neither a pin nor another turn.
+    if (!execution.step(SLICE_KEYS)) await this.#runSlices([execution], checked.revision)
+    return { header, ...execution.result() }
+  }
+
+  /** Never rejects: how the stream ends tells the outcome. */
+  async rangeStream(
+    request: RangeRequest,
+    stream: ResponseStream<RangeStreamResponseInput>,
+    context: CallContext,
+  ): Promise<void> {
+    try {
+      const error = checkRangeRequest(request) ?? checkStreamable(request)
+      if (error !== undefined) throw etcdError(error)
+      await this.#awaitReadable(request.serializable)
+      const checked = this.#store.checkRevision(request.revision)
+      if (!checked.ok) throw etcdError(checked.error)
+      const header = this.#headers.at(this.#store.currentRevision)
+      const maxBytes = this.#options.maxRequestBytes
+      await streamRange(this.#store, request, checked.revision, {
+        header,
+        maxBytes,
+        stream,
+        context,
+      })
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+      stream.fail(error)
+    }
+  }
+
+  async put(request: PutRequest): Promise<PutResponseInput> {
+    const error = checkPutRequest(request)
+    if (error !== undefined) throw etcdError(error)
+    if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
+    return this.#propose<PutResponseInput>({ case: 'put', value: request })
+  }
+
+  async deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponseInput> {
+    const error = checkDeleteRangeRequest(request)
+    if (error !== undefined) throw etcdError(error)
+    return this.#propose<DeleteRangeResponseInput>({ case: 'deleteRange', value: request })
+  }
+
+  async txn(request: TxnRequest): Promise<TxnResponseInput> {
+    const error = checkTxnRequest(request, this.#options.maxTxnOps)
+    if (error !== undefined) throw etcdError(error)
+    if (isReadOnly(request)) return this.#readTxn(request)
+    if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
+    return this.#propose<TxnResponseInput>({ case: 'txn', value: request })
+  }
+
+  async compact(request: CompactionRequest): Promise<CompactionResponseInput> {
+    const response = await this.#propose<CompactionResponseInput>({
+      case: 'compaction',
+      value: request,
+    })
+    if (request.physical) await this.#compactor.finished()
+    return response
+  }
+
+  async #readTxn(request: TxnRequest): Promise<TxnResponseInput> {
+    await this.#awaitReadable(isSerializable(request))
+    const prepared = prepareReadTxn(this.#store, request)
+    if (!prepared.ok) throw etcdError(prepared.error)
+    const { txn } = prepared
+    const header = this.#headers.at(txn.revision)
+    await this.#runSlices(txn.executions, Math.max(this.#store.compactedRevision, 0))
+    return { header, ...readTxnResponse(txn) }
+  }
+
+  async #awaitReadable(serializable: boolean): Promise<void> {
+    if (!serializable) {
+      const outcome = await this.#readIndex.wait()
+      if (outcome !== 'ready') throw etcdError(outcome)
+    }
+    if (this.#alarms.isActive(AlarmType.CORRUPT)) throw etcdError('corrupt')
+  }
+
+  /** Runs executions to their end, giving way after each slice; history from `pinned` on stays. */
+  async #runSlices(executions: readonly RangeExecution[], pinned: number): Promise<void> {
+    const pin = this.#store.pin(pinned)
+    try {
+      for (const execution of executions) {
+        while (!execution.step(SLICE_KEYS)) await nextTurn()
+      }
+    } finally {
+      pin.release()
+    }
+  }
+
+  async #propose<Response extends object>(
+    request: Parameters<Proposer['propose']>[0],
+  ): Promise<Response & { header: ResponseHeaderInput }> {
+    const outcome: Outcome<Response> = await this.#proposer.propose<Response>(request)
+    if (!outcome.ok) throw etcdError(outcome.error)
+    return { ...outcome.response, header: this.#headers.at(outcome.revision) }
+  }
+}

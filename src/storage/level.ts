@@ -1,0 +1,95 @@
+/**
+ * The one place that names the database package. It opens a LevelDB directory and turns the
+ * ways in which that fails into a tag and a sentence.
+ *
+ * Why a cast: `level` runs as `classic-level` on Node, but its types also describe browsers and
+ * so lack `compactRange`, `getSync` and explicit snapshots.
+ */
+
+import { mkdir, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
+
+import { reasonOf } from './fail-stop.ts'
+import { findDamagedTable } from './level-files.ts'
+import type { StorageFailure } from './ports.ts'
+
+/** Binary keys and values; reads give Buffers that the caller owns. */
+export type LevelDatabase = ClassicLevel<Uint8Array, Uint8Array>
+
+export interface LevelOptions {
+  readonly writeBufferSize: number
+  readonly cacheSize: number
+  readonly maxFileSize: number
+}
+
+export type OpenedLevel = { readonly ok: true; readonly db: LevelDatabase } | StorageFailure
+
+/**
+ * Opens the database in `directory`, or creates it when the directory is absent or empty. A
+ * directory that has files but no CURRENT is damaged: LevelDB would start an empty database in
+ * it and delete what is left, so it is refused before LevelDB sees it.
+ */
+export async function openLevel(directory: string, options: LevelOptions): Promise<OpenedLevel> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const names = await readdir(directory)
+    if (names.length > 0 && !names.includes('CURRENT')) {
+      return corrupt(directory, 'its CURRENT file is missing')
+    }
+    const damage = await findDamagedTable(directory)
+    if (damage !== undefined) return corrupt(directory, damage)
+    const db = new Level<Uint8Array, Uint8Array>(directory, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      // An index block in clear is what lets findDamagedTable check what it points to.
+      compression: false,
+      ...options,
+    }) as unknown as LevelDatabase
+    await db.open({ createIfMissing: names.length === 0 })
+    return { ok: true, db }
+  } catch (error) {
+    return explainOpenFailure(directory, error)
+  }
+}
+
+export function corrupt(directory: string, where: string): StorageFailure {
+  return { ok: false, error: 'corrupt', message: `data in ${directory} is corrupt: ${where}` }
+}
+
+export function unwritable(directory: string, error: unknown): StorageFailure {
+  const message = `data directory ${directory} is not writable: ${reasonOf(error)}`
+  return { ok: false, error: 'unwritable', message }
+}
+
+/** Errors of the file system as Node and as LevelDB spell them, which are not damage. */
+const UNWRITABLE =
+  /EACCES|EPERM|EROFS|ENOSPC|EDQUOT|ENOTDIR|EMFILE|ENFILE|EEXIST|Permission denied|Operation not permitted|Read-only file system|No space left|quota exceeded|Not a directory|Too many open files/i
+
+function explainOpenFailure(directory: string, error: unknown): StorageFailure {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const reason = reasonOf(cause)
+  if (code === 'LEVEL_LOCKED') {
+    const message = `data directory ${directory} is in use by another process`
+    return { ok: false, error: 'in-use', message }
+  }
+  if (UNWRITABLE.test(reason)) return unwritable(directory, cause)
+  return corrupt(directory, reason)
+}
+
+/** Bytes of all files directly in `directory`; files that vanish meanwhile count nothing. */
+export async function directoryBytes(directory: string): Promise<number> {
+  const names = await readdir(directory)
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(directory, name)).then(
+        (stats) => stats.size,
+        () => 0,
+      ),
+    ),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
