@@ -200,7 +200,8 @@ export class GrpcConnection {
   }
 
   #write(frame: Buffer): void {
-    frame.copy(this.#output, this.#reserve(frame.length))
+    const at = this.#reserve(frame.length) // may replace #output, so it comes first
+    frame.copy(this.#output, at)
   }
 
   #onChunk(chunk: Buffer): void {

@@ -54,7 +54,9 @@ export function encodeFrame(
   return frame
 }
 
-export function encodeSettings(settings: readonly (readonly [id: number, value: number])[]): Buffer {
+export function encodeSettings(
+  settings: readonly (readonly [id: number, value: number])[],
+): Buffer {
   const payload = Buffer.alloc(settings.length * 6)
   settings.forEach(([id, value], at) => {
     payload.writeUInt16BE(id, at * 6)

@@ -114,7 +114,7 @@ export class HpackDecoder {
     const start = this.#offset
     if (start + length > this.#end) throw new HpackError('string is longer than its block')
     this.#offset = start + length
-    if (!isHuffman) return this.#bytes.latin1Slice(start, this.#offset)
+    if (!isHuffman) return this.#bytes.toString('latin1', start, this.#offset)
     const text = this.#huffman.decode(this.#bytes, start, this.#offset)
     if (text === undefined) throw new HpackError('invalid Huffman code')
     return text

@@ -18,7 +18,7 @@ export interface WorkerPlan {
   readonly paceMs?: number
 }
 
-/** start: once connected. mark: forget what was counted so far. finish: start no new calls, report, close. */
+/** start: once connected. mark: forget what was counted so far, errors excepted. finish: start no new calls, report, close. */
 export type WorkerCommand = 'start' | 'mark' | 'finish'
 
 export interface WorkerReport {

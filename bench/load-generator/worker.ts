@@ -14,7 +14,7 @@ class LoadClients {
   readonly #source: RequestSource
   readonly #onIdle: () => void
   #latency = new Histogram()
-  #errors = new Map<string, number>()
+  readonly #errors = new Map<string, number>()
   #completed = 0
   #bytes = 0
   #inFlight = 0
@@ -40,7 +40,6 @@ class LoadClients {
 
   mark(): void {
     this.#latency = new Histogram()
-    this.#errors = new Map()
     this.#completed = 0
     this.#bytes = 0
     this.#since = performance.now()
@@ -68,10 +67,7 @@ class LoadClients {
     let startedAt = 0
     const callNext = (at: number): void => {
       const request = this.#isStopped ? undefined : this.#source.next()
-      if (request === undefined) {
-        if (this.#inFlight === 0 && !this.#isStopped) this.#onIdle()
-        return
-      }
+      if (request === undefined) return this.#stopClient()
       startedAt = at
       this.#inFlight++
       connection.call(request, listener)
@@ -79,10 +75,15 @@ class LoadClients {
     const listener = {
       onEnd: (status: number, message: string, bytes: number, at: number): void => {
         this.#count(status, message, bytes, at - startedAt)
-        if (status !== statusUnavailable) callNext(at)
+        if (status === statusUnavailable) this.#stopClient()
+        else callNext(at)
       },
     }
     callNext(performance.now())
+  }
+
+  #stopClient(): void {
+    if (this.#inFlight === 0 && !this.#isStopped) this.#onIdle()
   }
 
   /** An open loop; timers have a step of 1 ms, so calls that fell due together go together. */

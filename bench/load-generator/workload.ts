@@ -74,7 +74,11 @@ export function openWorkload(
 }
 
 /** The range [group prefix, its successor); the successor differs in the last digit's octet. */
-function openPrefixWorkload(authority: string, groups: number, random: () => number): RequestSource {
+function openPrefixWorkload(
+  authority: string,
+  groups: number,
+  random: () => number,
+): RequestSource {
   const request = rangeRequest(authority, [
     bytesField(1, zeroKey(groupDigits)),
     bytesField(2, zeroKey(groupDigits)),

@@ -13,8 +13,7 @@ import { assert } from '../base/assert.ts'
 import type { Key } from '../base/key.ts'
 import type { Backend, BackendRecord } from '../base/ports.ts'
 import { decodeKeyValue, type KeyValue } from './kv.ts'
-import { newestMain, restoredIndex, withPut, withTombstone, type KeyIndex } from './key-index.ts'
-import { KeyHistory } from './key-index.ts'
+import { newestMain, restoredIndex, type KeyIndex } from './key-index.ts'
 import { decodeRevision, encodeRevision, encodeRevisionParts, type Revision } from './revision.ts'
 import { TreeIndex } from './tree-index.ts'
 
@@ -81,7 +80,7 @@ class IndexRestore {
     }
     this.#finishCut()
     if (known === undefined) this.#setOldest(kv, revision, tombstone)
-    else this.#addNext(known, kv, revision, tombstone)
+    else this.#addNext(kv, revision, tombstone)
   }
 
   finish(): void {
@@ -98,10 +97,21 @@ class IndexRestore {
     this.index.set(kv.key, restoredIndex(main, sub, version, kv.createRevision))
   }
 
-  #addNext(known: KeyIndex, kv: KeyValue, { main, sub }: Revision, tombstone: boolean): void {
-    const index = tombstone ? withTombstone(known, main, sub) : withPut(known, main, sub)
-    if (!tombstone) checkContinues(index, kv)
-    this.index.set(kv.key, index)
+  /** An entry above the compacted revision follows on from the one before it without a gap. */
+  #addNext(kv: KeyValue, { main, sub }: Revision, tombstone: boolean): void {
+    if (tombstone) {
+      this.index.tombstone(kv.key, main, sub)
+      return
+    }
+    const previous = this.index.put(kv.key, main, sub)
+    const version = previous === undefined ? 1 : previous.version + 1
+    const createRevision = previous === undefined ? main : previous.createRevision
+    if (kv.version === version && kv.createRevision === createRevision) return
+    assert(false, 'no record is missing in the backend', {
+      main,
+      version: kv.version,
+      expected: version,
+    })
   }
 
   #finishCut(): void {
@@ -120,15 +130,4 @@ class IndexRestore {
     const tombstone = typeof index !== 'number' && index.version === 0
     this.#backend.delete(encodeRevision({ main, sub }, tombstone))
   }
-}
-
-/** A version above the compacted revision follows on from the one before it without a gap. */
-function checkContinues(index: KeyIndex, kv: KeyValue): void {
-  assert(index instanceof KeyHistory, 'a second entry makes a history')
-  if (index.version === kv.version && index.created === kv.createRevision) return
-  assert(false, 'no record is missing in the backend', {
-    modRevision: kv.modRevision,
-    version: kv.version,
-    expectedVersion: index.version,
-  })
 }

@@ -46,7 +46,7 @@ export class TreeIndex {
     return this.#keys.get(key)
   }
 
-  /** For restore alone: sets a key's entries as they were read back. */
+  /** For restore alone: replaces a key's entries, by an object that is not in the index yet. */
   set(key: Key, index: KeyIndex): void {
     this.#keys.set(key, index)
   }

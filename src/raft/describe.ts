@@ -84,7 +84,7 @@ function describeBody(message: Message): string {
     case 'MsgHeartbeat':
       return `commit=${message.commit} round=${message.round}`
     case 'MsgHeartbeatResp':
-      return `round=${message.round}`
+      return `commit=${message.commit} round=${message.round}`
     case 'MsgReadIndex':
       return `context=${message.context}`
     case 'MsgReadIndexResp':

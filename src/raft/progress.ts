@@ -65,6 +65,8 @@ export class Progress {
   sentCommit = 0
   /** The newest round of reads whose heartbeat the member answered. */
   ackedRound = 0
+  /** The commit index that the member told. */
+  ackedCommit = 0
   readonly inflights: Inflights
 
   constructor(match: number, next: number, maxInflightMessages: number) {
@@ -80,6 +82,7 @@ export class Progress {
     this.next = next
     this.sentCommit = 0
     this.ackedRound = 0
+    this.ackedCommit = 0
     this.recentActive = false
     this.#enter('StateProbe')
   }

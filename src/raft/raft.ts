@@ -349,20 +349,12 @@ export class Raft {
 
   applyConfChange(change: ConfChange): ConfState {
     this.tracker.apply(change, this.log.lastIndex + 1)
-    if (this.role === 'leader') this.#onLeaderConfChange()
-    return this.tracker.confState
-  }
-
-  #onLeaderConfChange(): void {
-    if (!this.promotable) {
-      // Thesis §4.2.2: a leader that removed itself leads until that is committed.
-      this.logger.info('stepped down, since it was removed', { term: this.term })
-      this.becomeFollower(this.term, NO_MEMBER)
-      return
+    if (this.role === 'leader') {
+      this.appendsDue = true
+      maybeCommit(this)
+      completeReads(this)
     }
-    this.appendsDue = true
-    maybeCommit(this)
-    completeReads(this)
+    return this.tracker.confState
   }
 
   /** Turns what gathered since the last Ready into messages: one MsgApp for many proposals. */

@@ -254,6 +254,10 @@ export class RawNode {
   /**
    * The membership change of an entry takes effect. Call it when that entry is applied and before
    * applied() for it; an empty list for one that was refused. Returns the configuration to save.
+   *
+   * Removing one of two voters can end the cluster's progress for good if the other one crashes
+   * before it has written that the removal is committed: it then needs the vote of the removed
+   * one. From three voters on, those that stay can always elect a leader among themselves.
    */
   applyConfChange(change: ConfChange | readonly ConfChange[]): ConfState {
     const changes = 'type' in change ? [change] : change

@@ -64,7 +64,9 @@ function reject(raft: Raft, message: MsgApp): void {
 export function onHeartbeat(raft: Raft, message: MsgHeartbeat): void {
   raft.commitTo(message.commit)
   const { id, term } = raft
-  raft.send({ type: 'MsgHeartbeatResp', from: id, to: message.from, term, round: message.round })
+  const { from, round } = message
+  const commit = raft.log.committed
+  raft.send({ type: 'MsgHeartbeatResp', from: id, to: from, term, round, commit })
 }
 
 /** Why not passed on: two members that each take the other for the leader would never stop. */

@@ -22,6 +22,8 @@ export type ProposeError =
   | 'uncommitted-size'
   /** A membership change is not applied yet, or this term has committed nothing yet. */
   | 'pending-conf-change'
+  /** This member still leads, but was removed. */
+  | 'removed'
 
 /** `index` when this member leads; a forwarded proposal gets its index elsewhere, if at all. */
 export type ProposeResult =
@@ -31,6 +33,7 @@ export type ProposeResult =
 /** Appends to the leader's log. The followers hear of it with the next Ready. */
 export function proposeOnLeader(raft: Raft, type: EntryType, data: Uint8Array): ProposeResult {
   const { log } = raft
+  if (!raft.promotable) return { ok: false, error: 'removed' }
   const total = raft.uncommittedBytes + data.length
   if (total > raft.config.maxUncommittedBytes && raft.uncommittedBytes > 0 && data.length > 0) {
     return { ok: false, error: 'uncommitted-size' }
@@ -163,6 +166,20 @@ function onHeartbeatResp(raft: Raft, message: MsgHeartbeatResp): void {
     progress.ackedRound = message.round
     completeReads(raft)
   }
+  progress.ackedCommit = Math.max(progress.ackedCommit, message.commit)
+  if (!raft.promotable) maybeStepDown(raft)
+}
+
+/**
+ * A leader that was removed leads on, without a vote of its own and without new proposals, until
+ * a majority of the others knows its whole log to be committed (thesis §4.2.2). Why not at once:
+ * they would still count with this member, which refuses its vote to their shorter logs and may
+ * not campaign itself.
+ */
+function maybeStepDown(raft: Raft): void {
+  if (raft.tracker.knownCommitIndex() < raft.log.lastIndex) return
+  raft.logger.info('stepped down, since it was removed', { term: raft.term })
+  raft.becomeFollower(raft.term, NO_MEMBER)
 }
 
 /**

@@ -67,6 +67,11 @@ export class Tracker {
     return committedIndex(this.#voters, (id) => this.#of(id).match)
   }
 
+  /** The highest index that a majority has told to be committed. */
+  knownCommitIndex(): number {
+    return committedIndex(this.#voters, (id) => this.#of(id).ackedCommit)
+  }
+
   /** The newest round of reads that a majority answered; `self` always agrees with itself. */
   confirmedRound(self: MemberId, newest: number): number {
     return committedIndex(this.#voters, (id) => (id === self ? newest : this.#of(id).ackedRound))

@@ -129,6 +129,8 @@ export interface MsgHeartbeat extends Envelope {
 export interface MsgHeartbeatResp extends Envelope {
   readonly type: 'MsgHeartbeatResp'
   readonly round: number
+  /** The sender's commit index. */
+  readonly commit: number
 }
 
 /** A follower asks for a read index (thesis §6.4). `context` is new with every attempt. */

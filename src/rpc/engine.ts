@@ -5,6 +5,7 @@
  */
 
 import type { Duplex } from 'node:stream'
+import type { Logger } from '../base/ports.ts'
 import type { StatusError } from './status.ts'
 
 /** One call's surroundings, for every kind of method. */
@@ -22,6 +23,10 @@ export interface CallContext {
 export interface ResponseStream<Response> {
   /** Queues one message. False means the peer reads slowly: wait for `onDrain` before more. */
   send(response: Response): boolean
+  /**
+   * Runs whenever the queue has emptied after a false; a listener set later replaces it. It never
+   * runs once the call is cancelled.
+   */
   onDrain(listener: () => void): void
   /** Ends the call with status OK. */
   end(): void
@@ -102,12 +107,48 @@ export function defineBidi<Request, Response>(
 /** Sees every finished call, for metrics. `code` is the numeric gRPC status. */
 export interface CallObserver {
   onStarted(path: string, kind: Method['kind']): void
-  onFinished(path: string, kind: Method['kind'], code: number, receivedBytes: number, sentBytes: number): void
+  onFinished(
+    path: string,
+    kind: Method['kind'],
+    code: number,
+    receivedBytes: number,
+    sentBytes: number,
+  ): void
 }
+
+/** Limits and surroundings that every engine takes. Bytes, milliseconds. */
+export interface EngineOptions {
+  readonly logger: Logger
+  readonly observer?: CallObserver
+  /** The largest request message. Responses are not limited. */
+  readonly maxReceiveBytes: number
+  /** Calls in flight on one connection; what comes above that waits or is refused. */
+  readonly maxConcurrentStreams?: number
+  /** Request headers of one call, names and values together. */
+  readonly maxHeaderBytes?: number
+  readonly maxHeaderPairs?: number
+  /** A connection on which nothing moved for this long is pinged. */
+  readonly keepaliveMs?: number
+  /** A connection that leaves a ping unanswered for this long is closed. */
+  readonly keepaliveTimeoutMs?: number
+  /** Services that the API has though no method of them is served: their methods are "unknown". */
+  readonly services?: readonly string[]
+}
+
+export const ENGINE_DEFAULTS = {
+  maxConcurrentStreams: 1000,
+  maxHeaderBytes: 16 * 1024,
+  maxHeaderPairs: 64,
+  keepaliveMs: 2 * 60 * 60 * 1000,
+  keepaliveTimeoutMs: 20_000,
+} as const
 
 /** A gRPC server over connections that something else accepted and recognised as HTTP/2. */
 export interface Engine {
-  /** Takes a connection whose already-read bytes have been put back with `unshift`. */
+  /**
+   * Takes a connection whose already-read bytes have been put back with `unshift`, and destroys
+   * it in the end. The caller keeps an error listener on it.
+   */
   handleConnection(socket: Duplex): void
   /** GOAWAY: no new calls; resolves when the calls in flight have ended. */
   drain(): Promise<void>

@@ -6,7 +6,7 @@
  *   known one:      checkpoint ─► drop newer records ─► rebuild the index ─► replay the log behind it
  */
 
-import type { Logger, Random } from '../base/ports.ts'
+import type { Clock, Logger, Random } from '../base/ports.ts'
 import { Store } from '../mvcc/store.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { NO_MEMBER, type Entry, type MemberId } from '../raft/types.ts'
@@ -36,6 +36,7 @@ export interface BootstrapOptions {
   readonly heartbeatTicks: number
   readonly preVote: boolean
   readonly random: Random
+  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -75,6 +76,7 @@ export async function bootstrap(
   const { checkpoint, log } = loaded
   const gap = findGap(checkpoint, log)
   if (gap !== undefined) return { ok: false, message: gap }
+  const startMs = options.clock.nowMs()
   const store = await Store.restore(
     new RecountingBackend(storage.state),
     {
@@ -84,6 +86,12 @@ export async function bootstrap(
     },
     nextTurn,
   )
+  options.logger.info('restored the store from the checkpoint', {
+    'checkpoint-index': checkpoint.appliedIndex,
+    revision: store.currentRevision,
+    keys: store.keyCount,
+    'took-ms': Math.round(options.clock.nowMs() - startMs),
+  })
   const raw = newRawNode(checkpoint, log, options)
   const lastIndex = log.entries.at(-1)?.index ?? checkpoint.appliedIndex
   return { ok: true, member: { checkpoint, store, raw, lastIndex } }
@@ -156,20 +164,10 @@ function findGap(checkpoint: Checkpoint, { compacted, entries }: RecoveredLog): 
   return undefined
 }
 
-/**
- * A log that no longer starts at 1 gives its first entry to stand for what is behind it: its index
- * and term are what log matching needs there.
- */
-function newRawNode(
-  checkpoint: Checkpoint,
-  { hardState, entries }: RecoveredLog,
-  options: BootstrapOptions,
-): RawNode {
-  const { memberId, appliedIndex, confState } = checkpoint
-  const first = entries[0]
-  const fromStart = first === undefined || first.index === 1
+function newRawNode(checkpoint: Checkpoint, log: RecoveredLog, options: BootstrapOptions): RawNode {
+  const { hardState } = log
   return new RawNode({
-    id: memberId,
+    id: checkpoint.memberId,
     electionTicks: options.electionTicks,
     heartbeatTicks: options.heartbeatTicks,
     preVote: options.preVote,
@@ -181,11 +179,27 @@ function newRawNode(
     logger: options.logger,
     initial: {
       hardState,
-      confState,
-      snapshotIndex: fromStart ? 0 : first.index,
-      snapshotTerm: fromStart ? 0 : first.term,
-      entries: fromStart ? entries : entries.slice(1),
-      applied: appliedIndex,
+      confState: checkpoint.confState,
+      applied: checkpoint.appliedIndex,
+      ...logStart(checkpoint, log),
     },
   })
+}
+
+interface LogStart {
+  /** The entry before the first of `entries`, and its term, which log matching needs there. */
+  readonly snapshotIndex: number
+  readonly snapshotTerm: number
+  readonly entries: readonly Entry[]
+}
+
+/** Where a log was compacted, its first entry is given up to stand for what is behind it. */
+function logStart(checkpoint: Checkpoint, { compacted, entries }: RecoveredLog): LogStart {
+  const { appliedIndex, appliedTerm } = checkpoint
+  const first = entries[0]
+  if (compacted === 0) return { snapshotIndex: 0, snapshotTerm: 0, entries }
+  if (first === undefined || first.index > appliedIndex) {
+    return { snapshotIndex: appliedIndex, snapshotTerm: appliedTerm, entries }
+  }
+  return { snapshotIndex: first.index, snapshotTerm: first.term, entries: entries.slice(1) }
 }

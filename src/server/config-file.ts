@@ -29,7 +29,7 @@ const FILE_ONLY_KEYS: Readonly<Record<string, string>> = {
 export function readConfigFile(name: string, text: string): ConfigFile {
   let content: unknown
   try {
-    content = parseYaml(text)
+    content = parseYaml(text, { logLevel: 'error' })
   } catch (error) {
     const [line] = error instanceof Error ? error.message.split('\n') : [String(error)]
     return { ok: false, message: `${name} is not valid YAML: ${line}` }
@@ -77,8 +77,7 @@ function clientSecurityFlag(key: string): string {
 }
 
 function peerSecurityFlag(key: string): string {
-  if (key === 'allowed-cn' || key === 'allowed-hostname') return `peer-cert-${key}`
-  return key === 'client-cert-auth' ? 'peer-client-cert-auth' : `peer-${key}`
+  return key.startsWith('allowed-') ? `peer-cert-${key}` : `peer-${key}`
 }
 
 /** A list, as of log-outputs, is the same as its elements between commas. */

@@ -36,7 +36,10 @@ export class Histogram {
       type: 'histogram',
       aggregator: 'sum',
       get: () => this.#sample(labels),
-      reset: () => this.#counts.fill(0),
+      reset: () => {
+        this.#counts.fill(0)
+        this.#sum = 0
+      },
     }
     // Why the cast: prom-client asks for its own class, but reads nothing else of a metric.
     registry.registerMetric(metric as unknown as Parameters<Registry['registerMetric']>[0])

@@ -27,6 +27,8 @@ export interface LogOptions {
   readonly noColor: boolean
 }
 
+const MAX_UNWRITTEN_BYTES = 1024 * 1024
+
 export type StandardStream = 'stdout' | 'stderr'
 
 export type OpenedLog =
@@ -44,7 +46,7 @@ export interface Log {
   close(): void
 }
 
-/** Lines of an output go here; a sink that fails once is given up, the server goes on. */
+/** Lines of an output go here. A failure to write one never reaches the caller: the server goes on. */
 interface Sink {
   write(line: string): void
   close(): void
@@ -153,18 +155,18 @@ function openSink(output: string, options: LogOptions): Sink {
   const readable = options.format === 'console' || (options.format === 'auto' && isTerminal)
   const colored = isTerminal && !options.noColor
   const fd = standard ? (output === 'stdout' ? 1 : 2) : openFile(output)
-  // A synchronous destination waits when a pipe is full and writes all of a line.
-  const destination = pino.destination({ fd, sync: true })
-  let usable = true
-  destination.on('error', () => {
-    usable = false
-  })
+  // Synchronous: a write waits while a pipe is full. What cannot be written, because the disk is
+  // full, is kept up to a bound and tried again with the next line; a closed pipe is given up.
+  const destination = pino.destination({ fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES })
+  destination.on('error', () => {})
+
+  let isOpen = true
   return {
     write: (line) => {
-      if (usable) destination.write(readable ? readableLine(line, colored) : line)
+      if (isOpen) destination.write(readable ? readableLine(line, colored) : line)
     },
     close: () => {
-      usable = false
+      isOpen = false
       if (!standard) closeSync(fd)
     },
   }

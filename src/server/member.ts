@@ -9,16 +9,15 @@ import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { assert } from '../base/assert.ts'
 import { GrpcJsEngine } from '../rpc/grpc-js-engine.ts'
-import { Listener } from '../rpc/listener.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
 import { openRaftLogStore } from '../storage/raft-log-store.ts'
 import { openStateStore } from '../storage/state-store.ts'
 import { bootstrap, type OpenedStorage } from './bootstrap.ts'
+import { ClientSockets } from './client-sockets.ts'
 import type { Config } from './config.ts'
 import type { Log } from './logger.ts'
 import { clusterIdOf, memberIdOf } from './member-id.ts'
 import { Server } from './server.ts'
-import type { ServerUrl } from './server-url.ts'
 
 export type StartedMember =
   | { readonly ok: true; readonly member: Member }
@@ -29,17 +28,25 @@ export type StartedMember =
 const DRAIN_LIMIT_MS = 700
 /** What a message may weigh beyond the request in it, as etcd allows. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024
+/** Services of the API that this version does not serve: their methods are unknown, not they. */
+const API_SERVICES = [
+  'etcdserverpb.Watch',
+  'etcdserverpb.Lease',
+  'etcdserverpb.Auth',
+  'v3lockpb.Lock',
+  'v3electionpb.Election',
+]
 
 const CLOCK = { nowMs: () => performance.now() }
 const RANDOM = { below: (bound: number) => randomInt(bound) }
 
 export class Member {
   readonly #server: Server
-  readonly #listeners: readonly Listener[]
+  readonly #sockets: ClientSockets
 
-  private constructor(server: Server, listeners: readonly Listener[]) {
+  private constructor(server: Server, sockets: ClientSockets) {
     this.#server = server
-    this.#listeners = listeners
+    this.#sockets = sockets
   }
 
   /** `onFatal` is called when a write has failed; it ends the process. */
@@ -48,11 +55,11 @@ export class Member {
     log: Log,
     onFatal: (error: Error) => void,
   ): Promise<StartedMember> {
-    const storage = await openStorage(config, log, onFatal)
-    if (!storage.ok) return storage
-    const booted = await bootstrapMember(config, log, storage.storage)
+    const opened = await openStorage(config, log, onFatal)
+    if (!opened.ok) return opened
+    const booted = await bootstrapMember(config, log, opened.storage)
     if (!booted.ok) return booted
-    const server = new Server(storage.storage, booted.member, {
+    const server = new Server(opened.storage, booted.member, {
       name: config.name,
       clientUrls: config.advertiseClientUrls.map(({ href }) => href),
       heartbeatMs: config.heartbeatIntervalMs,
@@ -66,12 +73,20 @@ export class Member {
       startWallMs: Date.now(),
     })
     await server.start()
-    return listen(config, log, server)
+    const engine = new GrpcJsEngine(server.methods(), {
+      logger: log.logger('rpc'),
+      observer: server.metrics.calls,
+      maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+      maxConcurrentStreams: config.maxConcurrentStreams,
+      services: API_SERVICES,
+    })
+    const sockets = await ClientSockets.open(config, engine, server.http, log.logger('rpc'))
+    return sockets.ok ? { ok: true, member: new Member(server, sockets.sockets) } : sockets
   }
 
   /** Takes no new calls, lets those in flight end for a moment, then stops the server. */
   async stop(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close(DRAIN_LIMIT_MS)))
+    await this.#sockets.close(DRAIN_LIMIT_MS)
     await this.#server.stop()
   }
 }
@@ -122,6 +137,7 @@ function bootstrapMember(
     heartbeatTicks: 1,
     preVote: true,
     random: RANDOM,
+    clock: CLOCK,
     logger: log.logger('raft'),
   })
 }

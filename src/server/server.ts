@@ -8,10 +8,11 @@
 
 import type { Clock, Logger } from '../base/ports.ts'
 import type { Commit } from '../mvcc/store.ts'
-import type { Entry } from '../raft/types.ts'
+import { NO_MEMBER, type Entry } from '../raft/types.ts'
 import type { Method } from '../rpc/engine.ts'
 import { Applier } from './applier.ts'
 import type { Bootstrapped, OpenedStorage } from './bootstrap.ts'
+import { CallGuard } from './call-guard.ts'
 import { Compactor } from './compactor.ts'
 import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
@@ -62,6 +63,7 @@ export class Server {
   readonly #snapshotter: Snapshotter
   readonly #compactor: Compactor
   readonly #spaceGuard: SpaceGuard
+  readonly #guard: CallGuard
   readonly #operations: OperationCounts = { range: 0, put: 0, delete: 0, txn: 0 }
   #ticker: NodeJS.Timeout | undefined
   #onReplayed: (() => void) | undefined
@@ -102,6 +104,8 @@ export class Server {
     )
     const health = new Health(this.#applier, this.#raftNode, this.#readIndex)
     this.http = new HttpApi(health, this.metrics, this.#applier.membership, logger)
+    this.#guard = new CallGuard(() => this.#raftNode.leader !== NO_MEMBER)
+    this.#guard.register(this.metrics.registry)
     this.#listenToRaft()
     this.#observe()
   }
@@ -146,7 +150,13 @@ export class Server {
       quotaBytes,
     })
     const cluster = new ClusterService(membership, this.#readIndex, this.#headers)
-    return [...kv.methods(), ...cluster.methods(), ...maintenance.methods(), ...healthMethods()]
+    const methods = [
+      ...kv.methods(),
+      ...cluster.methods(),
+      ...maintenance.methods(),
+      ...healthMethods(),
+    ]
+    return methods.map((method) => this.#guard.guard(method))
   }
 
   /** After the listeners are closed: nobody asks any more. A last checkpoint makes restarts short. */
@@ -171,7 +181,7 @@ export class Server {
         this.#snapshotter.onApplied()
         this.#compactor.schedule()
         this.#campaignIfAlone()
-        if (this.#applier.appliedIndex >= this.#replayTo) this.#onReplayed?.()
+        if (this.#isReady()) this.#onReplayed?.()
       },
     })
   }
@@ -226,7 +236,11 @@ export class Server {
     this.#raftNode.campaign()
   }
 
-  /** Resolves when everything that was in the log at start is applied. */
+  #isReady(): boolean {
+    return this.#applier.appliedIndex >= this.#replayTo && this.#raftNode.leader !== NO_MEMBER
+  }
+
+  /** Resolves when there is a leader, and everything that was in the log at start is applied. */
   async #replay(): Promise<void> {
     const { logger, clock } = this.#options
     const startMs = clock.nowMs()

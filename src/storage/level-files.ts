@@ -8,16 +8,30 @@
  * Formats: LevelDB 1.20, doc/log_format.txt, doc/table_format.txt, db/version_edit.cc.
  */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { crc32c } from './crc32c.ts'
 import { reasonOf } from './fail-stop.ts'
 
-/** A phrase about the first damaged table of the database, or undefined: all are whole. */
-export async function findDamagedTable(directory: string): Promise<string | undefined> {
-  const tables = await liveTables(directory)
-  for (const [number, size] of tables ?? []) {
+/**
+ * A phrase about the first damage found in the database's files, or undefined.
+ *
+ * The log file that the manifest names is looked for as well: it is deleted only when a later
+ * edit of the manifest is durable. So if it is gone, that later edit was lost, and with it a
+ * table, although the manifest reads like one whose end was torn in a crash.
+ */
+export async function findDamage(directory: string): Promise<string | undefined> {
+  const version = await readVersion(directory)
+  if (version === undefined) return undefined
+  if (version === 'damaged') return 'its manifest is damaged'
+  const { logNumber, tables } = version
+  if (logNumber > 0) {
+    const log = `${String(logNumber).padStart(6, '0')}.log`
+    const found = await stat(join(directory, log)).catch(() => undefined)
+    if (found === undefined) return `its log file ${log} is missing, or the manifest lost its end`
+  }
+  for (const [number, size] of tables) {
     const name = `${String(number).padStart(6, '0')}.ldb`
     const content = await readFile(join(directory, name)).catch((error: unknown) => error)
     if (!Buffer.isBuffer(content)) return `table ${name} cannot be read: ${reasonOf(content)}`
@@ -66,16 +80,23 @@ class ByteReader {
   }
 }
 
-/** Live table numbers and sizes; undefined when the manifest is for LevelDB to complain about. */
-async function liveTables(directory: string): Promise<Map<number, number> | undefined> {
+/** What the manifest says: the live tables' sizes by number, and the log that goes with them. */
+interface Version {
+  readonly tables: Map<number, number>
+  logNumber: number
+}
+
+/** undefined when the manifest is for LevelDB to complain about. */
+async function readVersion(directory: string): Promise<Version | 'damaged' | undefined> {
   try {
     const current = await readFile(join(directory, 'CURRENT'), 'latin1')
     const manifest = await readFile(join(directory, current.trimEnd()))
-    const tables = new Map<number, number>()
+    const version: Version = { tables: new Map(), logNumber: 0 }
     for (const edit of logRecords(manifest)) {
-      if (!applyEdit(tables, new ByteReader(edit))) return undefined
+      if (edit === 'damaged') return 'damaged'
+      if (!applyEdit(version, new ByteReader(edit))) return undefined
     }
-    return tables
+    return version
   } catch {
     return undefined
   }
@@ -84,8 +105,11 @@ async function liveTables(directory: string): Promise<Map<number, number> | unde
 const LOG_BLOCK_BYTES = 32 * 1024
 const LOG_HEADER_BYTES = 7
 
-/** The records of a LevelDB log file: fragments in blocks of 32 KiB. Stops at a torn tail. */
-function* logRecords(content: Buffer): Generator<Buffer> {
+/**
+ * The records of a LevelDB log file: fragments in blocks of 32 KiB. It ends at the first bad
+ * one: a torn tail when that is in the file's last block, damage when it is before.
+ */
+function* logRecords(content: Buffer): Generator<Buffer | 'damaged'> {
   let fragments: Buffer[] = []
   let offset = 0
   while (offset + LOG_HEADER_BYTES <= content.length) {
@@ -94,10 +118,12 @@ function* logRecords(content: Buffer): Generator<Buffer> {
       offset += left
       continue
     }
-    const length = content.readUInt16LE(offset + 4)
+    const end = offset + LOG_HEADER_BYTES + content.readUInt16LE(offset + 4)
     const type = content[offset + 6] ?? 0
-    const end = offset + LOG_HEADER_BYTES + length
-    if (type < 1 || type > 4 || end > content.length) return
+    if (type < 1 || type > 4 || end > content.length || !isChecksumGood(content, offset, end)) {
+      if (offset + left < content.length) yield 'damaged'
+      return
+    }
     if (type === 1 || type === 2) fragments = []
     fragments.push(content.subarray(offset + LOG_HEADER_BYTES, end))
     if (type === 1 || type === 4) yield Buffer.concat(fragments)
@@ -105,27 +131,46 @@ function* logRecords(content: Buffer): Generator<Buffer> {
   }
 }
 
-/** Applies one version edit; false when it cannot be understood. */
-function applyEdit(tables: Map<number, number>, reader: ByteReader): boolean {
+function isChecksumGood(content: Buffer, offset: number, end: number): boolean {
+  return content.readUInt32LE(offset) === masked(crc32c(content, offset + 6, end))
+}
+
+/** LevelDB stores checksums rotated, so that a checksum of checksums is none of them. */
+function masked(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282_ead8) >>> 0
+}
+
+/** Applies one version edit (the tags of version_edit.cc); false when it is not understood. */
+function applyEdit(version: Version, reader: ByteReader): boolean {
   while (reader.hasMore) {
-    const tag = reader.varint()
-    if (tag === 1) {
-      reader.bytes(reader.varint())
-    } else if (tag === 2 || tag === 3 || tag === 4 || tag === 9) {
-      reader.varint()
-    } else if (tag === 5) {
-      reader.varint()
-      reader.bytes(reader.varint())
-    } else if (tag === 6) {
-      reader.varint()
-      tables.delete(reader.varint())
-    } else if (tag === 7) {
-      reader.varint()
-      tables.set(reader.varint(), reader.varint())
-      reader.bytes(reader.varint())
-      reader.bytes(reader.varint())
-    } else {
-      return false
+    switch (reader.varint()) {
+      case 1: // comparator
+        reader.bytes(reader.varint())
+        break
+      case 2: // log number
+        version.logNumber = reader.varint()
+        break
+      case 3: // next file number
+      case 4: // last sequence
+      case 9: // previous log number
+        reader.varint()
+        break
+      case 5: // compaction pointer: level, key
+        reader.varint()
+        reader.bytes(reader.varint())
+        break
+      case 6: // deleted table: level, number
+        reader.varint()
+        version.tables.delete(reader.varint())
+        break
+      case 7: // new table: level, number, size, smallest and largest key
+        reader.varint()
+        version.tables.set(reader.varint(), reader.varint())
+        reader.bytes(reader.varint())
+        reader.bytes(reader.varint())
+        break
+      default:
+        return false
     }
   }
   return !reader.failed
@@ -168,10 +213,10 @@ function readHandle(reader: ByteReader): BlockHandle {
 function blockDamage(table: Buffer, { offset, size }: BlockHandle): string | undefined {
   const end = offset + size
   if (end + BLOCK_TRAILER_BYTES > table.length) return `a block at ${offset} passes its end`
-  const crc = crc32c(table, offset, end + 1)
-  const masked = (((crc >>> 15) | (crc << 17)) + 0xa282_ead8) >>> 0
   const expected = table.readUInt32LE(end + 1)
-  return masked === expected ? undefined : `the checksum of its block at ${offset} does not match`
+  return masked(crc32c(table, offset, end + 1)) === expected
+    ? undefined
+    : `the checksum of its block at ${offset} does not match`
 }
 
 /** The handles that an index block (already checked) points to. */

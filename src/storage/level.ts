@@ -13,7 +13,7 @@ import type { ClassicLevel } from 'classic-level'
 import { Level } from 'level'
 
 import { reasonOf } from './fail-stop.ts'
-import { findDamagedTable } from './level-files.ts'
+import { findDamage } from './level-files.ts'
 import type { StorageFailure } from './ports.ts'
 
 /** Binary keys and values; reads give Buffers that the caller owns. */
@@ -39,12 +39,12 @@ export async function openLevel(directory: string, options: LevelOptions): Promi
     if (names.length > 0 && !names.includes('CURRENT')) {
       return corrupt(directory, 'its CURRENT file is missing')
     }
-    const damage = await findDamagedTable(directory)
+    const damage = await findDamage(directory)
     if (damage !== undefined) return corrupt(directory, damage)
     const db = new Level<Uint8Array, Uint8Array>(directory, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
-      // An index block in clear is what lets findDamagedTable check what it points to.
+      // An index block in clear is what lets findDamage check what it points to.
       compression: false,
       ...options,
     }) as unknown as LevelDatabase

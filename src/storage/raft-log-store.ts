@@ -257,8 +257,8 @@ class LevelRaftLogStore implements RaftLogStore {
   }
 
   #write(block: StoredBlock): Promise<void> {
-    assert(this.#appending === undefined, 'one append to the raft log at a time')
     if (this.#failStop.failed) return this.#failStop.never()
+    assert(this.#appending === undefined, 'one append to the raft log at a time')
     const { bytes, checksum } = this.#encoder.encode(block)
     this.#appending = this.#db.put(blockKey(block.sequence), bytes, { sync: true }).then(
       () => this.#onDurable(block, checksum),

@@ -50,6 +50,11 @@ class Simulation {
   readonly checker = new ClusterChecker(this.network.members)
   readonly #schedule: Schedule
   readonly #random
+  /**
+   * Then progress is not promised: when one of the two crashes and forgets that the removal was
+   * committed, it needs the vote of the removed one, whose log may be longer.
+   */
+  removedOneOfTwo = false
   #proposals = 0
   #reads = 0
 
@@ -155,6 +160,7 @@ class Simulation {
     const { voters, role } = member.raw.status()
     if (role !== 'leader' || (voters.length === 1 && voters[0] === id)) return
     const type = voters.includes(id) ? 'remove' : 'add'
+    if (type === 'remove' && voters.length === 2) this.removedOneOfTwo = true
     member.raw.proposeConfChange(encodeConfChange({ type, id }))
   }
 
@@ -212,12 +218,16 @@ describe('a cluster under faults', () => {
   test('is safe at every step and makes progress once the faults end', () => {
     let commits = 0
     let reads = 0
+    let healed = 0
     fc.assert(
       fc.property(schedules, (schedule) => {
         const simulation = new Simulation(schedule)
         simulation.run()
         // A compacted log cannot bring a member back that needs what is gone.
-        if (!schedule.checkpoints) simulation.heal()
+        if (!schedule.checkpoints && !simulation.removedOneOfTwo) {
+          simulation.heal()
+          healed++
+        }
         commits += simulation.checker.committed.length
         reads += simulation.checker.readReturns
       }),
@@ -225,6 +235,7 @@ describe('a cluster under faults', () => {
     )
     // The faults must not have kept everything from happening.
     expect(commits).toBeGreaterThan(10_000)
+    expect(healed).toBeGreaterThan(300)
     expect(reads).toBeGreaterThan(1_000)
   })
 })

@@ -115,9 +115,7 @@ export class Model {
     if (request.countOnly) return { kvs: [], more: false, count }
     const found = sorted(request, filtered(request, fetched(request, all)))
     const limit = request.limit > 0 ? request.limit : found.length
-    const kvs = found
-      .slice(0, limit)
-      .map((kv) => (request.keysOnly ? { ...kv, value: '' } : kv))
+    const kvs = found.slice(0, limit).map((kv) => (request.keysOnly ? { ...kv, value: '' } : kv))
     return { kvs, more: found.length > limit, count }
   }
 
@@ -158,7 +156,11 @@ export class Model {
     return { succeeded, responses: ops.map((op) => this.#op(op, choices, writing)) }
   }
 
-  #op({ request: op }: RequestOp, choices: Map<TxnRequest, boolean>, writing: Writing): ModelResponse {
+  #op(
+    { request: op }: RequestOp,
+    choices: Map<TxnRequest, boolean>,
+    writing: Writing,
+  ): ModelResponse {
     switch (op?.case) {
       case 'requestRange': {
         const revision = writing.wrote ? writing.revision : this.revision
@@ -171,7 +173,11 @@ export class Model {
       }
       case 'requestDeleteRange': {
         const done = this.#delete(op.value, writing)
-        return { type: 'delete', revision: writing.wrote ? writing.revision : this.revision, ...done }
+        return {
+          type: 'delete',
+          revision: writing.wrote ? writing.revision : this.revision,
+          ...done,
+        }
       }
       case 'requestTxn':
         return { type: 'txn', txn: this.#txn(op.value, choices, writing) }
@@ -199,7 +205,9 @@ export class Model {
   }
 
   #checkTxn(request: TxnRequest, choices: Map<TxnRequest, boolean>): string | undefined {
-    for (const { request: op } of choices.get(request) === true ? request.success : request.failure) {
+    for (const { request: op } of choices.get(request) === true
+      ? request.success
+      : request.failure) {
       const error = this.#checkOp(op, choices)
       if (error !== undefined) return error
     }
@@ -280,16 +288,7 @@ function compares({ target, result, targetUnion }: Compare, kv: ModelKv): boolea
   const operand = given instanceof Uint8Array ? text(given) : (given ?? (target === 3 ? '' : 0))
   const left = field === undefined ? 0 : kv[field]
   const right = field === undefined ? 0 : operand
-  switch (result) {
-    case 0:
-      return left == right // eslint-disable-line eqeqeq -- a bigint may meet a number
-    case 1:
-      return left > right
-    case 2:
-      return left < right
-    case 3:
-      return left != right // eslint-disable-line eqeqeq -- a bigint may meet a number
-    default:
-      return true
-  }
+  // Why not ===: a lease is a bigint and meets the number 0 where no operand was given.
+  const equal = !(left < right) && !(left > right)
+  return [equal, left > right, left < right, !equal][result] ?? true
 }

@@ -83,6 +83,20 @@ describe('a damaged state store', () => {
     expect([...names].sort()).toEqual(['one', 'two'])
   })
 
+  test('has every record of a checkpoint in a table before the checkpoint is written', async () => {
+    const directory = join(await fastTemporaryDirectory(), 'state')
+    const { store } = await mustOpenState(directory)
+    put(store, [0, 10])
+    await store.saveCheckpoint(bytes('one'))
+    const image = await imageOf(directory)
+    await store.close()
+    for (const [name, content] of image) {
+      if (name.endsWith('.log')) expect(content.includes('value of key')).toBe(false)
+      if (name.endsWith('.ldb')) expect(content.includes('value of key 9')).toBe(true)
+    }
+    expect([...image.keys()].some((name) => name.endsWith('.ldb'))).toBe(true)
+  })
+
   test('with one bit flipped in any file is whole, older, or refused', async () => {
     const { directory, image } = await writtenState()
     const counts: Record<string, number> = {}

@@ -1,0 +1,189 @@
+/**
+ * The scheme that `put` and `range` share. Servers take turns (A B A B …), each turn on a fresh
+ * server with a fresh data folder; a turn goes through every case. A row shows the medians over the
+ * rounds, so one slow phase of a shared machine does not decide.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Load, runToEnd } from './load-generator/load.ts'
+import type { LoadPlan, LoadResult } from './load-generator/load.ts'
+import type { Workload } from './load-generator/workload.ts'
+import type { Options } from './options.ts'
+import { ServerProcess } from './server-process.ts'
+import type { Target } from './server-process.ts'
+import { count, fixed, median, table } from './table.ts'
+
+/** One thing to measure on one server. */
+export interface Case {
+  /** For example "put". */
+  readonly operation: string
+  readonly clients: number
+  readonly workload: Workload
+}
+
+export interface Sample extends LoadResult {
+  readonly target: string
+  readonly operation: string
+  readonly clients: number
+  readonly round: number
+  readonly serverCpuSecondsPerThousand: number
+  readonly serverRssBytes: number
+}
+
+/** Writes every key once, from many clients. */
+export async function fill(
+  server: ServerProcess,
+  options: Options,
+  fill: { readonly count: number; readonly keySpace: number },
+): Promise<void> {
+  const { host, port } = server
+  const workload = { kind: 'fill', valueBytes: options.valueBytes, ...fill } as const
+  await runToEnd({ host, port, clients: 256, workload })
+}
+
+/** `prepare` runs on every fresh server, before the cases. */
+export async function compare(
+  targets: readonly Target[],
+  cases: readonly Case[],
+  options: Options,
+  prepare: (server: ServerProcess) => Promise<void>,
+): Promise<Sample[]> {
+  const samples: Sample[] = []
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const target of targets) {
+      const server = await ServerProcess.start(target, options.dataDir)
+      try {
+        await prepare(server)
+        for (const it of cases) {
+          const sample = await measure(server, target, it, round, options)
+          report(sample)
+          samples.push(sample)
+        }
+      } finally {
+        await server.stop()
+      }
+    }
+  }
+  return samples
+}
+
+async function measure(
+  server: ServerProcess,
+  target: Target,
+  { operation, clients, workload }: Case,
+  round: number,
+  options: Options,
+): Promise<Sample> {
+  const { host, port } = server
+  const { connections, workers } = options
+  const plan: LoadPlan = {
+    host,
+    port,
+    clients,
+    workload,
+    ...(connections === undefined ? {} : { connections: Math.min(connections, clients) }),
+    ...(workers === undefined ? {} : { workers }),
+  }
+  const load = await Load.start(plan)
+  await sleep(options.warmUpSeconds * 1000)
+  load.mark()
+  const before = server.usage()
+  await sleep(options.seconds * 1000)
+  const after = server.usage()
+  const result = await load.finish()
+  const serverCpuSeconds = after.cpuSeconds - before.cpuSeconds
+  return {
+    ...result,
+    target: target.label,
+    operation,
+    clients,
+    round,
+    serverCpuSecondsPerThousand: (serverCpuSeconds / result.completed) * 1000,
+    serverRssBytes: after.rssBytes,
+  }
+}
+
+/** Progress, on stderr so that stdout holds the result alone. */
+function report(sample: Sample): void {
+  const { round, target, operation, clients, perSecond, p99Ms, errorCount, errors } = sample
+  console.error(
+    `round ${round}  ${target}  ${operation}  ${clients} clients: ${count(perSecond)}/s, ` +
+      `p99 ${fixed(p99Ms, 2)} ms${errorCount === 0 ? '' : `, ERRORS ${JSON.stringify(errors)}`}`,
+  )
+}
+
+/** One row per case and target; the ratio is ours to that row's throughput. */
+export function comparisonTable(
+  targets: readonly Target[],
+  cases: readonly Case[],
+  samples: readonly Sample[],
+): string {
+  const rows = cases.flatMap(({ operation, clients }) => {
+    const samplesOf = (target: Target): Sample[] =>
+      samples.filter(
+        (it) => it.target === target.label && it.operation === operation && it.clients === clients,
+      )
+    const ours = targets.find((target) => target.kind === 'quorate')
+    const oursPerSecond =
+      ours === undefined ? NaN : median(samplesOf(ours).map((it) => it.perSecond))
+    return targets.map((target) =>
+      row(operation, clients, target, samplesOf(target), oursPerSecond),
+    )
+  })
+  return table(
+    [
+      'operation',
+      'server',
+      'clients',
+      'ops/s',
+      'ours ÷ this',
+      'p50 ms',
+      'p99 ms',
+      'max ms',
+      'CPU s/1000',
+      'RSS MiB',
+      'load CPU µs/op',
+      'errors',
+    ],
+    rows,
+  )
+}
+
+function row(
+  operation: string,
+  clients: number,
+  target: Target,
+  samples: readonly Sample[],
+  oursPerSecond: number,
+): string[] {
+  const middle = (pick: (sample: Sample) => number): number => median(samples.map(pick))
+  return [
+    operation,
+    target.label,
+    String(clients),
+    count(middle((it) => it.perSecond)),
+    target.kind === 'quorate' ? '' : fixed(oursPerSecond / middle((it) => it.perSecond), 2),
+    fixed(
+      middle((it) => it.p50Ms),
+      2,
+    ),
+    fixed(
+      middle((it) => it.p99Ms),
+      2,
+    ),
+    fixed(
+      middle((it) => it.maxMs),
+      1,
+    ),
+    fixed(
+      middle((it) => it.serverCpuSecondsPerThousand),
+      3,
+    ),
+    count(middle((it) => it.serverRssBytes) / 2 ** 20),
+    fixed(
+      middle((it) => (it.generatorCpuSeconds / it.completed) * 1e6),
+      1,
+    ),
+    count(samples.reduce((sum, it) => sum + it.errorCount, 0)),
+  ]
+}

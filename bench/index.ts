@@ -1,0 +1,60 @@
+/** `npm run bench -- put | range | responsive`: see README.md here. */
+
+import { writeFileSync } from 'node:fs'
+import { comparisonTable } from './comparison.ts'
+import { describeMachine, machineLines } from './machine.ts'
+import { parseOptions, usage } from './options.ts'
+import type { Options } from './options.ts'
+import { printProfiles } from './profile-summary.ts'
+import { benchPut, putCases } from './put.ts'
+import { benchRange, rangeCases } from './range.ts'
+import { benchResponsive, responsiveTable } from './responsive.ts'
+import type { Target } from './server-process.ts'
+import { findTargets } from './targets.ts'
+
+interface Result {
+  readonly text: string
+  readonly samples: readonly unknown[]
+}
+
+const benchmarks: Readonly<
+  Record<string, (targets: readonly Target[], options: Options) => Promise<Result>>
+> = {
+  async put(targets, options) {
+    const samples = await benchPut(targets, options)
+    return { samples, text: comparisonTable(targets, putCases(options), samples) }
+  },
+  async range(targets, options) {
+    const samples = await benchRange(targets, options)
+    return { samples, text: comparisonTable(targets, rangeCases(options), samples) }
+  },
+  async responsive(targets, options) {
+    const samples = await benchResponsive(targets, options)
+    return { samples, text: responsiveTable(samples) }
+  },
+}
+
+/** Responsive's work has to be long; the others need fewer keys. */
+const defaultKeys: Readonly<Record<string, string>> = { responsive: '200000' }
+
+async function main([name = '', ...args]: readonly string[]): Promise<void> {
+  const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined
+  if (benchmark === undefined) {
+    console.error(usage)
+    process.exitCode = 2
+    return
+  }
+  const options = parseOptions(['--keys', defaultKeys[name] ?? '100000', ...args])
+  const targets = findTargets(options)
+  const machine = describeMachine(options.dataDir)
+  const { text, samples } = await benchmark(targets, options)
+  const labels = targets.map((target) => target.label)
+  console.log(`${machineLines(machine, labels)}\n\n${text}`)
+  if (options.json !== undefined) {
+    const all = { benchmark: name, machine, servers: labels, options, samples }
+    writeFileSync(options.json, `${JSON.stringify(all, undefined, 2)}\n`)
+  }
+  if (options.profileDir !== undefined) printProfiles(options.profileDir)
+}
+
+await main(process.argv.slice(2))

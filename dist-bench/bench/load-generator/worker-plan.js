@@ -1,0 +1,2 @@
+/** What the main thread and a load worker say to each other. */
+export {};

@@ -1,0 +1,138 @@
+/** A load worker: a thread that runs its share of the clients and counts what they see. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../../src/base/assert.js';
+import { GrpcConnection, statusUnavailable } from './connection.js';
+import { Histogram } from './histogram.js';
+import { openWorkload } from './workload.js';
+class LoadClients {
+    #plan;
+    #connections;
+    #source;
+    #onIdle;
+    #latency = new Histogram();
+    #errors = new Map();
+    #completed = 0;
+    #bytes = 0;
+    #inFlight = 0;
+    #since = performance.now();
+    #isStopped = false;
+    #pace;
+    /** `onIdle` runs when a bounded workload is used up and the last answer is in. */
+    constructor(plan, connections, onIdle) {
+        this.#plan = plan;
+        this.#connections = connections;
+        this.#source = openWorkload(plan.workload, `${plan.host}:${plan.port}`, plan.share);
+        this.#onIdle = onIdle;
+    }
+    start() {
+        this.mark();
+        const { clients, paceMs } = this.#plan;
+        if (paceMs === undefined) {
+            for (let client = 0; client < clients; client++)
+                this.#startClient(client);
+        }
+        else
+            this.#startPace(paceMs);
+    }
+    mark() {
+        this.#latency = new Histogram();
+        this.#completed = 0;
+        this.#bytes = 0;
+        this.#since = performance.now();
+    }
+    finish() {
+        const elapsedMs = performance.now() - this.#since;
+        this.#isStopped = true;
+        clearInterval(this.#pace);
+        const report = {
+            latency: this.#latency.toData(),
+            completed: this.#completed,
+            bytes: this.#bytes,
+            errors: this.#errors,
+            elapsedMs,
+        };
+        for (const connection of this.#connections)
+            connection.close();
+        return report;
+    }
+    /** A closed loop: the answer to one call starts the next. */
+    #startClient(client) {
+        const connection = this.#connections[client % this.#connections.length];
+        assert(connection !== undefined, 'a client has a connection');
+        let startedAt = 0;
+        const callNext = (at) => {
+            const request = this.#isStopped ? undefined : this.#source.next();
+            if (request === undefined)
+                return this.#stopClient();
+            startedAt = at;
+            this.#inFlight++;
+            connection.call(request, listener);
+        };
+        const listener = {
+            onEnd: (status, message, bytes, at) => {
+                this.#count(status, message, bytes, at - startedAt);
+                if (status === statusUnavailable)
+                    this.#stopClient();
+                else
+                    callNext(at);
+            },
+        };
+        callNext(performance.now());
+    }
+    #stopClient() {
+        if (this.#inFlight === 0 && !this.#isStopped)
+            this.#onIdle();
+    }
+    /** An open loop; timers have a step of 1 ms, so calls that fell due together go together. */
+    #startPace(paceMs) {
+        const connection = this.#connections[0];
+        assert(connection !== undefined, 'the paced client has a connection');
+        let dueAt = performance.now();
+        const callDue = () => {
+            const now = performance.now();
+            for (; dueAt <= now; dueAt += paceMs) {
+                const request = this.#source.next();
+                if (request === undefined)
+                    return;
+                this.#inFlight++;
+                connection.call(request, {
+                    onEnd: (status, message, bytes, at) => this.#count(status, message, bytes, at - now),
+                });
+            }
+        };
+        this.#pace = setInterval(callDue, 1);
+    }
+    #count(status, message, bytes, latencyMs) {
+        this.#inFlight--;
+        if (this.#isStopped)
+            return;
+        if (status === 0) {
+            this.#completed++;
+            this.#bytes += bytes;
+            this.#latency.record(latencyMs * 1000);
+        }
+        else {
+            const error = `${status}: ${message}`;
+            this.#errors.set(error, (this.#errors.get(error) ?? 0) + 1);
+        }
+    }
+}
+async function run(plan, post) {
+    const opening = Array.from({ length: plan.connections }, () => GrpcConnection.connect(plan.host, plan.port));
+    const clients = new LoadClients(plan, await Promise.all(opening), () => post({ kind: 'exhausted' }));
+    parentPort?.on('message', (command) => {
+        if (command === 'start')
+            clients.start();
+        else if (command === 'mark')
+            clients.mark();
+        else {
+            post({ kind: 'report', report: clients.finish() });
+            parentPort?.close();
+        }
+    });
+    post({ kind: 'connected' });
+}
+assert(parentPort !== null, 'the load worker runs in a worker thread');
+const port = parentPort;
+const post = (message) => port.postMessage(message);
+run(workerData, post).catch((error) => post({ kind: 'failed', reason: String(error) }));

@@ -1,0 +1,113 @@
+/**
+ * What the clients ask for. A workload makes its request once and then, before every call, writes
+ * only the next key's digits into it.
+ *
+ * Keys look like "bench/000012345": a fixed prefix and 9 decimal digits. The 100 keys that share
+ * the first 7 digits form a group, which is what a prefix range asks for.
+ */
+import { unreachable } from '../../src/base/assert.js';
+import { bytesField, varintField } from './protobuf.js';
+import { encodeRequest } from './request.js';
+export const keyPrefix = 'bench/';
+const keyDigits = 9;
+const groupDigits = 7;
+export const keysPerGroup = 100;
+/** Worker `share.index` of `share.count` draws its own keys, or fills its own part of the numbers. */
+export function openWorkload(workload, authority, share) {
+    const random = randomNumbers(share.index + 1);
+    switch (workload.kind) {
+        case 'put': {
+            const { request, keyOffset } = putRequest(authority, workload.valueBytes);
+            return keyed(request, [keyOffset], keyDigits, () => random() % workload.keySpace);
+        }
+        case 'fill': {
+            const { request, keyOffset } = putRequest(authority, workload.valueBytes);
+            let number = share.index;
+            return keyed(request, [keyOffset], keyDigits, () => {
+                if (number >= workload.count)
+                    return undefined;
+                const key = number % workload.keySpace;
+                number += share.count;
+                return key;
+            });
+        }
+        case 'get': {
+            const request = rangeRequest(authority, [
+                bytesField(1, zeroKey(keyDigits)),
+                ...(workload.serializable ? [varintField(7, 1)] : []),
+            ]);
+            const keyOffset = request.frames.indexOf(keyPrefix, request.messageOffset, 'latin1');
+            return keyed(request, [keyOffset], keyDigits, () => random() % workload.keySpace);
+        }
+        case 'prefix':
+            return openPrefixWorkload(authority, Math.floor(workload.keySpace / keysPerGroup), random);
+        default:
+            return unreachable(workload);
+    }
+}
+/** The range [group prefix, its successor); the successor differs in the last digit's octet. */
+function openPrefixWorkload(authority, groups, random) {
+    const request = rangeRequest(authority, [
+        bytesField(1, zeroKey(groupDigits)),
+        bytesField(2, zeroKey(groupDigits)),
+    ]);
+    const start = request.frames.indexOf(keyPrefix, request.messageOffset, 'latin1');
+    const end = request.frames.indexOf(keyPrefix, start + 1, 'latin1');
+    const source = keyed(request, [start, end], groupDigits, () => random() % groups);
+    const lastOctet = end + keyPrefix.length + groupDigits - 1;
+    return {
+        next() {
+            const next = source.next();
+            if (next !== undefined)
+                next.frames[lastOctet] = next.frames[lastOctet] + 1;
+            return next;
+        },
+    };
+}
+/** Writes the number that `draw` gives into the request at each offset. */
+function keyed(request, keyOffsets, digits, draw) {
+    return {
+        next() {
+            const number = draw();
+            if (number === undefined)
+                return undefined;
+            for (const offset of keyOffsets) {
+                writeDigits(request.frames, offset + keyPrefix.length, digits, number);
+            }
+            return request;
+        },
+    };
+}
+function writeDigits(bytes, offset, digits, number) {
+    let rest = number;
+    for (let at = offset + digits - 1; at >= offset; at--) {
+        const quotient = Math.floor(rest / 10);
+        bytes[at] = 0x30 + rest - quotient * 10;
+        rest = quotient;
+    }
+}
+function zeroKey(digits) {
+    return Buffer.from(keyPrefix + '0'.repeat(digits), 'latin1');
+}
+function putRequest(authority, valueBytes) {
+    const random = randomNumbers(7);
+    const value = Buffer.from(Array.from({ length: valueBytes }, () => random() & 0xff));
+    const message = Buffer.concat([bytesField(1, zeroKey(keyDigits)), bytesField(2, value)]);
+    const request = encodeRequest('/etcdserverpb.KV/Put', authority, message);
+    const keyOffset = request.frames.indexOf(keyPrefix, request.messageOffset, 'latin1');
+    return { request, keyOffset };
+}
+function rangeRequest(authority, fields) {
+    return encodeRequest('/etcdserverpb.KV/Range', authority, Buffer.concat(fields));
+}
+/** xorshift32: whole numbers 1 … 2^32−1, the same for the same seed. */
+function randomNumbers(seed) {
+    let state = (seed * 0x9e37_79b9) >>> 0 || 1;
+    return () => {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        state >>>= 0;
+        return state;
+    };
+}

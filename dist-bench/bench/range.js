@@ -1,0 +1,34 @@
+/** range: one key linearizable, one key serializable, and a prefix of 100 keys, over a full store. */
+import { assert } from '../src/base/assert.js';
+import { compare, fill } from './comparison.js';
+import { callOnce } from './load-generator/call.js';
+import { GrpcConnection } from './load-generator/connection.js';
+import { bytesField, readField } from './load-generator/protobuf.js';
+import { keyPrefix, keysPerGroup } from './load-generator/workload.js';
+export function rangeCases({ clients, keys }) {
+    const workloads = [
+        ['get', { kind: 'get', keySpace: keys, serializable: false }],
+        ['get serializable', { kind: 'get', keySpace: keys, serializable: true }],
+        ['prefix of 100', { kind: 'prefix', keySpace: keys }],
+    ];
+    return workloads.flatMap(([operation, workload]) => clients.map((count) => ({ operation, clients: count, workload })));
+}
+export function benchRange(targets, options) {
+    return compare(targets, rangeCases(options), options, async (server) => {
+        await fill(server, options, { count: options.keys, keySpace: options.keys });
+        await checkPrefix(server, options);
+    });
+}
+/** The load counts bytes only; this makes sure once that a prefix answers its 100 keys. */
+async function checkPrefix(server, options) {
+    const connection = await GrpcConnection.connect(server.host, server.port);
+    const start = `${keyPrefix}0000000`;
+    const end = `${keyPrefix}0000001`;
+    const request = [bytesField(1, Buffer.from(start)), bytesField(2, Buffer.from(end))];
+    const result = await callOnce(connection, '/etcdserverpb.KV/Range', Buffer.concat(request));
+    const wanted = Math.min(keysPerGroup, options.keys);
+    assert(readField(result.message, 2).length === wanted, 'a prefix holds its 100 keys', {
+        bytes: result.bytes,
+    });
+    connection.close();
+}

@@ -1,0 +1,133 @@
+/**
+ * responsive: what a put costs while the server does something long for somebody else. A paced
+ * client puts once every 2 ms on a connection of its own, without waiting for answers, so every put
+ * that a stall delays is counted with its whole delay. Meanwhile another connection (a) ranges over
+ * all keys, or (b) compacts all revisions and waits until that is physically done.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fill } from './comparison.js';
+import { callOnce } from './load-generator/call.js';
+import { GrpcConnection } from './load-generator/connection.js';
+import { Load } from './load-generator/load.js';
+import { bytesField, readField, varintField } from './load-generator/protobuf.js';
+import { keyPrefix } from './load-generator/workload.js';
+import { ServerProcess } from './server-process.js';
+import { count, fixed, median, table } from './table.js';
+const paceMs = 2;
+const quietMs = 2000;
+/** Puts go on this long after the long work, to see what it leaves behind. */
+const tailMs = 300;
+/** Keys that hold the revisions to compact: nearly all of them are superseded. */
+const compactedKeys = 1000;
+export async function benchResponsive(targets, options) {
+    const samples = [];
+    for (let round = 1; round <= options.rounds; round++) {
+        for (const target of targets) {
+            samples.push(...(await measureRange(target, options, round)));
+            samples.push(await measureCompaction(target, options, round));
+        }
+    }
+    return samples;
+}
+async function measureRange(target, options, round) {
+    const server = await ServerProcess.start(target, options.dataDir);
+    try {
+        await fill(server, options, { count: options.keys, keySpace: options.keys });
+        const quiet = await measureDuring(server, async () => {
+            await sleep(quietMs);
+            return { elapsedMs: quietMs, bytes: 0 };
+        });
+        const range = await measureDuring(server, rangeOverAll);
+        return [
+            named(quiet, target, 'nothing else', round),
+            named(range, target, `range of ${count(options.keys)} keys`, round),
+        ];
+    }
+    finally {
+        await server.stop();
+    }
+}
+async function measureCompaction(target, options, round) {
+    const server = await ServerProcess.start(target, options.dataDir);
+    try {
+        await fill(server, options, { count: options.keys, keySpace: compactedKeys });
+        const sample = await measureDuring(server, compactAll);
+        return named(sample, target, `compaction of ${count(options.keys)} revisions`, round);
+    }
+    finally {
+        await server.stop();
+    }
+}
+function named(sample, target, during, round) {
+    console.error(`round ${round}  ${target.label}  put during ${during}: p99 ${fixed(sample.p99Ms, 2)} ms, ` +
+        `worst ${fixed(sample.maxMs, 1)} ms, work took ${fixed(sample.workMs, 0)} ms` +
+        (sample.errorCount === 0 ? '' : `, ERRORS ${JSON.stringify(sample.errors)}`));
+    return { ...sample, target: target.label, during, round };
+}
+async function measureDuring(server, work) {
+    const { host, port } = server;
+    const connection = await GrpcConnection.connect(host, port);
+    const workload = { kind: 'put', keySpace: compactedKeys, valueBytes: 256 };
+    const probe = await Load.start({ host, port, clients: 1, workload, paceMs });
+    await sleep(tailMs);
+    probe.mark();
+    const { elapsedMs, bytes } = await work(connection);
+    await sleep(tailMs);
+    const result = await probe.finish();
+    connection.close();
+    return { ...result, workMs: elapsedMs, workBytes: bytes };
+}
+async function rangeOverAll(connection) {
+    const end = keyPrefix.slice(0, -1) + String.fromCharCode(keyPrefix.charCodeAt(keyPrefix.length - 1) + 1);
+    const request = [bytesField(1, Buffer.from(keyPrefix)), bytesField(2, Buffer.from(end))];
+    return callOnce(connection, '/etcdserverpb.KV/Range', Buffer.concat(request), {
+        keepBody: false,
+    });
+}
+async function compactAll(connection) {
+    const probe = await callOnce(connection, '/etcdserverpb.KV/Range', bytesField(1, Buffer.from(keyPrefix)));
+    const header = readField(probe.message, 1)[0];
+    const revision = readField(header, 3)[0];
+    const isPhysical = 1;
+    const request = [varintField(1, revision), varintField(2, isPhysical)];
+    return callOnce(connection, '/etcdserverpb.KV/Compact', Buffer.concat(request));
+}
+/** One row per target and kind of work, medians over the rounds, and the worst of all rounds. */
+export function responsiveTable(samples) {
+    const groups = new Map();
+    for (const sample of samples) {
+        const key = `${sample.during}\n${sample.target}`;
+        groups.set(key, [...(groups.get(key) ?? []), sample]);
+    }
+    const rows = [...groups.values()].map((group) => {
+        const middle = (pick) => median(group.map(pick));
+        return [
+            group[0].during,
+            group[0].target,
+            fixed(middle((it) => it.p50Ms), 2),
+            fixed(middle((it) => it.p99Ms), 2),
+            fixed(middle((it) => it.maxMs), 1),
+            fixed(Math.max(...group.map((it) => it.maxMs)), 1),
+            count(middle((it) => it.completed)),
+            count(middle((it) => it.workMs)),
+            fixed(middle((it) => it.workBytes) / 2 ** 20, 1),
+            count(group.reduce((sum, it) => sum + it.errorCount, 0)),
+        ];
+    });
+    rows.sort((a, b) => order(a[0]) - order(b[0]));
+    return table([
+        'put during',
+        'server',
+        'p50 ms',
+        'p99 ms',
+        'max ms',
+        'worst of all ms',
+        'puts',
+        'work ms',
+        'answer MiB',
+        'errors',
+    ], rows);
+}
+function order(during) {
+    return ['nothing', 'range', 'compaction'].findIndex((word) => during.startsWith(word));
+}

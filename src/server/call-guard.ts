@@ -1,0 +1,95 @@
+/**
+ * What is checked before any call reaches its service, whatever the service: the metadata that
+ * etcd's clients send along.
+ */
+
+import { Counter, type Registry } from 'prom-client'
+import type { CallContext, Method } from '../rpc/engine.ts'
+import { etcdError } from './errors.ts'
+
+/** Distinct versions counted one by one; a client makes up its own, and labels cost memory. */
+const VERSIONS_MAX = 64
+
+export class CallGuard {
+  readonly #hasLeader: () => boolean
+  /** Calls by kind and client version. */
+  readonly #counts = new Map<string, { type: string; version: string; count: number }>()
+
+  constructor(hasLeader: () => boolean) {
+    this.#hasLeader = hasLeader
+  }
+
+  /** The same method behind the checks. */
+  guard(method: Method): Method {
+    const check = (context: CallContext): void =>
+      this.#check(method.kind === 'unary' ? 'unary' : 'stream', context)
+    switch (method.kind) {
+      case 'unary': {
+        const handle: typeof method.handle = (request, context) => {
+          check(context)
+          return method.handle(request, context)
+        }
+        return { ...method, handle }
+      }
+      case 'server-stream': {
+        const handle: typeof method.handle = (request, stream, context) => {
+          check(context)
+          method.handle(request, stream, context)
+        }
+        return { ...method, handle }
+      }
+      case 'bidi': {
+        const handle: typeof method.handle = (requests, responses, context) => {
+          check(context)
+          method.handle(requests, responses, context)
+        }
+        return { ...method, handle }
+      }
+    }
+  }
+
+  register(registry: Registry): void {
+    const counts = this.#counts
+    const counter: Counter = new Counter({
+      name: 'etcd_server_client_requests_total',
+      help: 'The total number of client requests per client version.',
+      labelNames: ['type', 'client_api_version'],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { type, version, count } of counts.values()) {
+          this.inc({ type, client_api_version: version }, count)
+        }
+      },
+    })
+    void counter
+  }
+
+  /** Throws the error to answer with: every engine turns it into the call's status. */
+  #check(type: 'unary' | 'stream', context: CallContext): void {
+    const version = context.metadata('client-api-version')
+    if (version !== undefined && !isUtf8(version)) throw etcdError('invalid-client-api-version')
+    this.#count(type, version ?? 'unknown')
+    if (context.metadata('hasleader') === 'true' && !this.#hasLeader()) throw etcdError('no-leader')
+  }
+
+  #count(type: string, version: string): void {
+    const key = `${type} ${version}`
+    const known = this.#counts.get(key)
+    if (known !== undefined) known.count++
+    else if (this.#counts.size >= VERSIONS_MAX && version !== 'other') this.#count(type, 'other')
+    else this.#counts.set(key, { type, version, count: 1 })
+  }
+}
+
+/** Header values arrive with one character for each byte. */
+function isUtf8(value: string): boolean {
+  // The usual version number needs no decoder.
+  if (/^[\x20-\x7e]*$/.test(value)) return true
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'))
+    return true
+  } catch {
+    return false
+  }
+}

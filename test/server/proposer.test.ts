@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest'
+
+import { decodeInternalRequest } from '../../src/rpc/codec/quoratepb.ts'
+import type { Outcome } from '../../src/server/apply-txn.ts'
+import { Proposer, type ProposalSink } from '../../src/server/proposer.ts'
+import { isSettled, ManualClock } from './support/doubles.ts'
+import { bytes, k, putRequest } from './support/requests.ts'
+
+const MEMBER = '00000000000000a1'
+const TIMEOUT_MS = 7000
+const MAX_BYTES = 1000
+
+class Sink implements ProposalSink {
+  readonly proposed: Uint8Array[] = []
+  applyBacklog = 0
+  hasLeader = true
+
+  propose(data: Uint8Array): { ok: boolean } {
+    if (this.hasLeader) this.proposed.push(data)
+    return { ok: this.hasLeader }
+  }
+
+  id(i: number): number {
+    return decodeInternalRequest(this.proposed[i] ?? new Uint8Array(0)).requestId
+  }
+}
+
+function setUp(): { sink: Sink; clock: ManualClock; proposer: Proposer } {
+  const sink = new Sink()
+  const clock = new ManualClock()
+  const proposer = new Proposer(sink, {
+    memberId: MEMBER,
+    clock,
+    timeoutMs: TIMEOUT_MS,
+    maxRequestBytes: MAX_BYTES,
+    firstRequestId: 500,
+  })
+  return { sink, clock, proposer }
+}
+
+function put(proposer: Proposer, value = 'v'): Promise<Outcome<object>> {
+  const request = putRequest({ key: k('a'), value: bytes(value) })
+  return proposer.propose({ case: 'put', value: request })
+}
+
+const outcome = (revision: number): Outcome<object> => ({ ok: true, revision, response: {} })
+const failed = (error: string): object => ({ ok: false, error })
+
+describe('a proposal', () => {
+  test('carries the request, its proposer and an id of its own', () => {
+    const { sink, proposer } = setUp()
+    void put(proposer)
+    void put(proposer)
+    expect(sink.proposed.map((data) => decodeInternalRequest(data))).toMatchObject([
+      { requestId: 500, proposer: MEMBER, request: { case: 'put', value: { key: 'a' } } },
+      { requestId: 501, proposer: MEMBER },
+    ])
+  })
+
+  test('waits until its own entry is applied, and gets that outcome', async () => {
+    const { sink, proposer } = setUp()
+    const first = put(proposer)
+    const second = put(proposer)
+    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(1), outcome: outcome(9) })
+    expect(await second).toEqual(outcome(9))
+    expect(await isSettled(first)).toBe(false)
+    expect(proposer.pendingCount).toBe(1)
+    const refusal = { ok: false as const, error: 'compacted' as const }
+    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(0), outcome: refusal })
+    expect(await first).toEqual(refusal)
+    expect(proposer.pendingCount).toBe(0)
+    expect(proposer.failedCount).toBe(0)
+  })
+
+  test('is not answered by another member’s entry, nor by one of an earlier run', async () => {
+    const { sink, proposer } = setUp()
+    const waiting = put(proposer)
+    const other = '00000000000000b2'
+    proposer.onApplied({ proposer: other, requestId: sink.id(0), outcome: outcome(1) })
+    proposer.onApplied({ proposer: MEMBER, requestId: 499, outcome: outcome(1) })
+    expect(await isSettled(waiting)).toBe(false)
+  })
+})
+
+describe('what is refused at once', () => {
+  test('a request whose entry is larger than allowed; the limit itself is not', async () => {
+    const { sink, proposer } = setUp()
+    void put(proposer)
+    const overhead = (sink.proposed[0]?.length ?? 0) - 1
+    // Two lengths inside the entry take a byte more each when the value is this long.
+    void put(proposer, 'v'.repeat(MAX_BYTES - overhead - 2))
+    const length = sink.proposed[1]?.length ?? 0
+    expect(length).toBeLessThanOrEqual(MAX_BYTES)
+    const missing = MAX_BYTES - length
+    void put(proposer, 'v'.repeat(MAX_BYTES - overhead - 2 + missing))
+    expect(sink.proposed[2]?.length).toBe(MAX_BYTES)
+    const tooLarge = put(proposer, 'v'.repeat(MAX_BYTES - overhead - 1 + missing))
+    expect(await tooLarge).toEqual(failed('request-too-large'))
+    expect(sink.proposed).toHaveLength(3)
+  })
+
+  test('any request while more than 5000 entries wait to be applied', async () => {
+    const { sink, proposer } = setUp()
+    sink.applyBacklog = 5000
+    const accepted = put(proposer)
+    sink.applyBacklog = 5001
+    expect(await put(proposer)).toEqual(failed('too-many-requests'))
+    expect(await isSettled(accepted)).toBe(false)
+    expect(sink.proposed).toHaveLength(1)
+  })
+
+  test('any request without a leader, and nobody waits', async () => {
+    const { sink, proposer } = setUp()
+    sink.hasLeader = false
+    expect(await put(proposer)).toEqual(failed('no-leader'))
+    expect(proposer.pendingCount).toBe(0)
+    expect(proposer.failedCount).toBe(1)
+  })
+})
+
+describe('the timeout', () => {
+  test('ends a proposal that was not applied in time, and not a moment before', async () => {
+    const { clock, proposer } = setUp()
+    const waiting = put(proposer)
+    clock.advance(TIMEOUT_MS - 1)
+    proposer.expire()
+    expect(await isSettled(waiting)).toBe(false)
+    clock.advance(1)
+    proposer.expire()
+    expect(await waiting).toEqual(failed('timeout'))
+    expect(proposer.failedCount).toBe(1)
+  })
+
+  test('ends the old ones and leaves the new ones', async () => {
+    const { clock, proposer, sink } = setUp()
+    const old = put(proposer)
+    clock.advance(4000)
+    const young = put(proposer)
+    clock.advance(4000)
+    proposer.expire()
+    expect(await old).toEqual(failed('timeout'))
+    expect(await isSettled(young)).toBe(false)
+    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(1), outcome: outcome(3) })
+    expect(await young).toEqual(outcome(3))
+  })
+
+  test('an entry that is applied later answers nobody, and is not proposed again', async () => {
+    const { clock, proposer, sink } = setUp()
+    const waiting = put(proposer)
+    clock.advance(TIMEOUT_MS)
+    proposer.expire()
+    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(0), outcome: outcome(3) })
+    expect(await waiting).toEqual(failed('timeout'))
+    expect(sink.proposed).toHaveLength(1)
+  })
+})
+
+test('stopping ends all waits and refuses what comes', async () => {
+  const { proposer, sink } = setUp()
+  const waiting = [put(proposer), put(proposer)]
+  proposer.stop()
+  expect(await Promise.all(waiting)).toEqual([failed('stopped'), failed('stopped')])
+  expect(await put(proposer)).toEqual(failed('stopped'))
+  expect(sink.proposed).toHaveLength(2)
+  expect(proposer.pendingCount).toBe(0)
+})

@@ -1,0 +1,59 @@
+/** An applier over a simulated disk that can be cut off at any point and started again. */
+
+import type { Commit } from '../../../src/mvcc/store.ts'
+import { Store } from '../../../src/mvcc/store.ts'
+import type { ConfChange, ConfState, Entry } from '../../../src/raft/types.ts'
+import { Applier, type Applied } from '../../../src/server/applier.ts'
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  initialCheckpoint,
+  type Checkpoint,
+} from '../../../src/server/checkpoint.ts'
+import { MemoryStateDisk, MemoryStateStore } from '../../../src/storage/memory-state-store.ts'
+
+export const CLUSTER_ID = '00000000000000c1'
+export const MEMBER_ID = '0000000000000001'
+
+export class Member {
+  readonly disk: MemoryStateDisk
+  readonly state: MemoryStateStore
+  readonly applier: Applier
+  readonly commits: Commit[]
+  #confState: ConfState
+
+  constructor(disk: MemoryStateDisk, state: MemoryStateStore, store: Store, from: Checkpoint) {
+    this.disk = disk
+    this.state = state
+    this.commits = []
+    this.applier = new Applier(store, from, (commit) => void this.commits.push(commit))
+    this.#confState = from.confState
+  }
+
+  static async start(disk = new MemoryStateDisk()): Promise<Member> {
+    const saved = disk.checkpoint
+    const from =
+      saved === undefined ? initialCheckpoint(CLUSTER_ID, MEMBER_ID) : decodeCheckpoint(saved)
+    if (from === undefined) throw new Error('the checkpoint cannot be read')
+    const state = new MemoryStateStore(disk)
+    return new Member(disk, state, await Store.restore(state, from), from)
+  }
+
+  apply(entry: Entry): Applied | undefined {
+    if (entry.type === 'EntryNormal') return this.applier.applyNormal(entry)
+    this.applier.applyConfChange(entry, (change) => this.#changeConf(change))
+    return undefined
+  }
+
+  save(): Promise<void> {
+    return this.state.saveCheckpoint(encodeCheckpoint(this.applier.checkpoint()))
+  }
+
+  /** What Raft answers: the voters as they are after the change. */
+  #changeConf({ type, id }: ConfChange): ConfState {
+    const others = this.#confState.voters.filter((voter) => voter !== id)
+    const voters = type === 'add' ? [...others, id].sort() : others
+    this.#confState = { ...this.#confState, voters }
+    return this.#confState
+  }
+}
