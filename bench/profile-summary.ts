@@ -37,12 +37,11 @@ export function summarizeProfile(profile: Profile): string {
     .slice(0, shownFunctions)
     .map(([name, micros]) => [
       name,
-      '',
       fixed(micros / 1000, 0),
       `${fixed((micros / busy) * 100, 1)} %`,
     ])
   const head = `busy ${fixed(busy / 1e6, 1)} s, idle ${fixed(idle / 1e6, 1)} s`
-  return `${head}\n${table(['function', '', 'self ms', 'of busy'], rows)}`
+  return `${head}\n${table(['function', 'self ms', 'of busy'], rows, { names: 1 })}`
 }
 
 /** Prints every profile of a folder, the longest first: that is the main thread's. */

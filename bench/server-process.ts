@@ -37,11 +37,17 @@ export class ServerProcess {
   readonly #child: ChildProcess
   readonly #dataDir: string
   #log = ''
+  /** Nothing outlives this process, whatever ends it. */
+  readonly #onExit = (): void => {
+    this.#child.kill('SIGKILL')
+    rmSync(this.#dataDir, { recursive: true, force: true })
+  }
 
   private constructor(child: ChildProcess, port: number, dataDir: string) {
     this.#child = child
     this.port = port
     this.#dataDir = dataDir
+    process.on('exit', this.#onExit)
   }
 
   /** Starts the server in a fresh folder below `parentDir`; resolves when it says it is ready. */
@@ -75,6 +81,7 @@ export class ServerProcess {
       await exited
       clearTimeout(force)
     }
+    process.off('exit', this.#onExit)
     rmSync(this.#dataDir, { recursive: true, force: true })
   }
 

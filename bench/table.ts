@@ -1,18 +1,21 @@
 /** Markdown tables that are readable as plain text, and the numbers in them. */
 
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** The first `names` columns are left-aligned text, the others numbers. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { names }: { readonly names: number },
+): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   )
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => pad(cell, widths[column]!, column)).join(' | ')} |`
-  const rule = widths.map((width, column) => '-'.repeat(width - 1) + (column < 2 ? '-' : ':'))
+  const pad = (cell: string, column: number): string =>
+    column < names ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
+  const line = (cells: readonly string[]): string => `| ${cells.map(pad).join(' | ')} |`
+  const rule = widths.map((width, column) =>
+    column < names ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  )
   return [line(head), line(rule), ...rows.map(line)].join('\n')
-}
-
-/** The first two columns are names, the others numbers. */
-function pad(cell: string, width: number, column: number): string {
-  return column < 2 ? cell.padEnd(width) : cell.padStart(width)
 }
 
 export function median(values: readonly number[]): number {

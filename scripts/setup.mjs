@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 export const SERVER = join(ROOT, 'dist', 'server', 'index.js')
+const MAX_SHOWN_LINES = 20
 const STAMP = join(ROOT, 'dist', '.inputs')
 
 export function checkNode() {
@@ -37,8 +38,8 @@ export function ensurePackages(withTools) {
   // Under npm, the same npm again; it is a script for the running Node.
   const npm = process.env.npm_execpath
   const usable = npm !== undefined && /npm-cli\.c?js$/.test(npm)
-  const status = usable ? run(process.execPath, [npm, ...words]) : run('npm', words)
-  if (status !== 0) fail('the packages cannot be installed (npm ci failed)')
+  const problem = usable ? run(process.execPath, [npm, ...words]) : run('npm', words)
+  if (problem !== undefined) fail(`the packages cannot be installed:\n${problem}`)
 }
 
 /** Compiles src to dist, unless dist was made from the very same files. */
@@ -55,8 +56,8 @@ export function build() {
   if (existsSync(STAMP)) rmSync(STAMP)
   else rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
-  const status = run(process.execPath, [compiler, '-p', 'tsconfig.build.json'])
-  if (status !== 0) fail('the build failed')
+  const problem = run(process.execPath, [compiler, '-p', 'tsconfig.build.json'])
+  if (problem !== undefined) fail(`the build failed:\n${problem}`)
   chmodSync(SERVER, 0o755)
   mkdirSync(dirname(STAMP), { recursive: true })
   writeFileSync(STAMP, inputs)
@@ -114,9 +115,16 @@ function digestOfInputs() {
   return hash.digest('hex')
 }
 
-/** Output of the command goes to stderr. Returns its exit code. */
+/** What went wrong, in the command's own first words, or undefined. */
 function run(command, words) {
-  const { status, error } = spawnSync(command, words, { cwd: ROOT, stdio: ['ignore', 2, 2] })
-  if (error !== undefined) say(`${command} cannot be run: ${error.message}`)
-  return status ?? 1
+  const { status, error, stdout, stderr } = spawnSync(command, words, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  if (status === 0) return undefined
+  if (error !== undefined) return `${command} cannot be run: ${error.message}`
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.trim() !== '')
+  return lines.slice(0, MAX_SHOWN_LINES).join('\n')
 }

@@ -77,35 +77,27 @@ export function comparisonTable(targets, cases, samples) {
         const oursPerSecond = ours === undefined ? NaN : median(samplesOf(ours).map((it) => it.perSecond));
         return targets.map((target) => row(operation, clients, target, samplesOf(target), oursPerSecond));
     });
-    return table([
-        'operation',
-        'server',
-        'clients',
-        'ops/s',
-        'ours ÷ this',
-        'p50 ms',
-        'p99 ms',
-        'max ms',
-        'CPU s/1000',
-        'RSS MiB',
-        'load CPU µs/op',
-        'errors',
-    ], rows);
+    const head = ['operation', 'server', 'clients', 'ops/s', 'ours ÷ this'];
+    return table([...head, ...columns.map(([title]) => title), 'errors'], rows, { names: 2 });
 }
+/** Columns that show a median over the rounds: title, digits, figure. */
+const columns = [
+    ['p50 ms', 2, (it) => it.p50Ms],
+    ['p99 ms', 2, (it) => it.p99Ms],
+    ['max ms', 1, (it) => it.maxMs],
+    ['CPU s/1000', 3, (it) => it.serverCpuSecondsPerThousand],
+    ['RSS MiB', 0, (it) => it.serverRssBytes / 2 ** 20],
+    ['load CPU µs/op', 1, (it) => (it.generatorCpuSeconds / it.completed) * 1e6],
+];
 function row(operation, clients, target, samples, oursPerSecond) {
-    const middle = (pick) => median(samples.map(pick));
+    const perSecond = median(samples.map((it) => it.perSecond));
     return [
         operation,
         target.label,
         String(clients),
-        count(middle((it) => it.perSecond)),
-        target.kind === 'quorate' ? '' : fixed(oursPerSecond / middle((it) => it.perSecond), 2),
-        fixed(middle((it) => it.p50Ms), 2),
-        fixed(middle((it) => it.p99Ms), 2),
-        fixed(middle((it) => it.maxMs), 1),
-        fixed(middle((it) => it.serverCpuSecondsPerThousand), 3),
-        count(middle((it) => it.serverRssBytes) / 2 ** 20),
-        fixed(middle((it) => (it.generatorCpuSeconds / it.completed) * 1e6), 1),
+        count(perSecond),
+        target.kind === 'quorate' ? '' : fixed(oursPerSecond / perSecond, 2),
+        ...columns.map(([, digits, pick]) => fixed(median(samples.map(pick)), digits)),
         count(samples.reduce((sum, it) => sum + it.errorCount, 0)),
     ];
 }

@@ -44,4 +44,7 @@ async function main([name = '', ...args]) {
     if (options.profileDir !== undefined)
         printProfiles(options.profileDir);
 }
+// An exit that servers notice: their 'exit' handlers run, which a bare signal would skip.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 await main(process.argv.slice(2));

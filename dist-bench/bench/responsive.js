@@ -99,35 +99,27 @@ export function responsiveTable(samples) {
         const key = `${sample.during}\n${sample.target}`;
         groups.set(key, [...(groups.get(key) ?? []), sample]);
     }
-    const rows = [...groups.values()].map((group) => {
-        const middle = (pick) => median(group.map(pick));
-        return [
-            group[0].during,
-            group[0].target,
-            fixed(middle((it) => it.p50Ms), 2),
-            fixed(middle((it) => it.p99Ms), 2),
-            fixed(middle((it) => it.maxMs), 1),
-            fixed(Math.max(...group.map((it) => it.maxMs)), 1),
-            count(middle((it) => it.completed)),
-            count(middle((it) => it.workMs)),
-            fixed(middle((it) => it.workBytes) / 2 ** 20, 1),
-            count(group.reduce((sum, it) => sum + it.errorCount, 0)),
-        ];
-    });
+    const rows = [...groups.values()].map((group) => [
+        group[0].during,
+        group[0].target,
+        ...columns.map(([, digits, pick]) => fixed(median(group.map(pick)), digits)),
+        fixed(Math.max(...group.map((it) => it.maxMs)), 1),
+        count(group.reduce((sum, it) => sum + it.errorCount, 0)),
+    ]);
     rows.sort((a, b) => order(a[0]) - order(b[0]));
-    return table([
-        'put during',
-        'server',
-        'p50 ms',
-        'p99 ms',
-        'max ms',
-        'worst of all ms',
-        'puts',
-        'work ms',
-        'answer MiB',
-        'errors',
-    ], rows);
+    const titles = columns.map(([title]) => title);
+    const head = ['put during', 'server', ...titles, 'worst of all ms', 'errors'];
+    return table(head, rows, { names: 2 });
 }
+/** Columns that show a median over the rounds: title, digits, figure. */
+const columns = [
+    ['puts', 0, (it) => it.completed],
+    ['work ms', 0, (it) => it.workMs],
+    ['answer MiB', 1, (it) => it.workBytes / 2 ** 20],
+    ['p50 ms', 2, (it) => it.p50Ms],
+    ['p99 ms', 2, (it) => it.p99Ms],
+    ['max ms', 1, (it) => it.maxMs],
+];
 function order(during) {
     return ['nothing', 'range', 'compaction'].findIndex((word) => during.startsWith(word));
 }

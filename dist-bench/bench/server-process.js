@@ -19,10 +19,16 @@ export class ServerProcess {
     #child;
     #dataDir;
     #log = '';
+    /** Nothing outlives this process, whatever ends it. */
+    #onExit = () => {
+        this.#child.kill('SIGKILL');
+        rmSync(this.#dataDir, { recursive: true, force: true });
+    };
     constructor(child, port, dataDir) {
         this.#child = child;
         this.port = port;
         this.#dataDir = dataDir;
+        process.on('exit', this.#onExit);
     }
     /** Starts the server in a fresh folder below `parentDir`; resolves when it says it is ready. */
     static async start(target, parentDir) {
@@ -54,6 +60,7 @@ export class ServerProcess {
             await exited;
             clearTimeout(force);
         }
+        process.off('exit', this.#onExit);
         rmSync(this.#dataDir, { recursive: true, force: true });
     }
     #untilReady() {

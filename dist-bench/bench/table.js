@@ -1,13 +1,11 @@
 /** Markdown tables that are readable as plain text, and the numbers in them. */
-export function table(head, rows) {
+/** The first `names` columns are left-aligned text, the others numbers. */
+export function table(head, rows, { names }) {
     const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-    const line = (cells) => `| ${cells.map((cell, column) => pad(cell, widths[column], column)).join(' | ')} |`;
-    const rule = widths.map((width, column) => '-'.repeat(width - 1) + (column < 2 ? '-' : ':'));
+    const pad = (cell, column) => column < names ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
+    const line = (cells) => `| ${cells.map(pad).join(' | ')} |`;
+    const rule = widths.map((width, column) => column < names ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`);
     return [line(head), line(rule), ...rows.map(line)].join('\n');
-}
-/** The first two columns are names, the others numbers. */
-function pad(cell, width, column) {
-    return column < 2 ? cell.padEnd(width) : cell.padStart(width);
 }
 export function median(values) {
     const sorted = [...values].sort((a, b) => a - b);

@@ -81,7 +81,7 @@ export function defineUnary<Request, Response>(
   codec: Codec<Request, Response>,
   handle: (request: Request, context: CallContext) => Response | Promise<Response>,
 ): Method {
-  return { kind: 'unary', path, codec, handle } as Method
+  return { kind: 'unary', path, codec, handle }
 }
 
 export function defineServerStream<Request, Response>(
@@ -89,7 +89,7 @@ export function defineServerStream<Request, Response>(
   codec: Codec<Request, Response>,
   handle: (request: Request, stream: ResponseStream<Response>, context: CallContext) => void,
 ): Method {
-  return { kind: 'server-stream', path, codec, handle } as Method
+  return { kind: 'server-stream', path, codec, handle }
 }
 
 export function defineBidi<Request, Response>(
@@ -101,7 +101,7 @@ export function defineBidi<Request, Response>(
     context: CallContext,
   ) => void,
 ): Method {
-  return { kind: 'bidi', path, codec, handle } as Method
+  return { kind: 'bidi', path, codec, handle }
 }
 
 /** Sees every finished call, for metrics. `code` is the numeric gRPC status. */

@@ -69,6 +69,7 @@ export class Listener {
   readonly #server: Server
   readonly #httpServer: HttpServer
   readonly #sockets = new Set<Duplex>()
+  readonly #undecided = new Set<Duplex>()
   #isClosing = false
   #onLastSocketClosed: (() => void) | undefined
 
@@ -122,6 +123,7 @@ export class Listener {
     this.#server.close()
     this.#httpServer.close()
     this.#httpServer.closeIdleConnections()
+    for (const socket of this.#undecided) socket.destroy()
     void this.#engine.drain() // its connections are among our sockets
     await this.#socketsClosed(graceMs)
     for (const socket of this.#sockets) socket.destroy()
@@ -140,12 +142,13 @@ export class Listener {
 
   #accept(socket: Socket): void {
     this.#sockets.add(socket)
+    this.#undecided.add(socket)
     // Resets and broken pipes are the client's business. Whoever serves the socket sees its close.
     socket.on('error', () => undefined)
     socket.once('close', () => this.#forget(socket))
     sniffProtocol(socket, this.#limits.sniffTimeoutMs, (protocol) => {
-      if (this.#isClosing) socket.destroy()
-      else if (protocol === 'http2') this.#engine.handleConnection(socket)
+      this.#undecided.delete(socket)
+      if (protocol === 'http2') this.#engine.handleConnection(socket)
       else this.#handleHttp1(socket)
     })
   }
@@ -157,6 +160,7 @@ export class Listener {
 
   #forget(socket: Duplex): void {
     this.#sockets.delete(socket)
+    this.#undecided.delete(socket)
     if (this.#sockets.size === 0) this.#onLastSocketClosed?.()
   }
 

@@ -93,11 +93,11 @@ function bindFailure(url: ServerUrl, code: string, flag: string): string {
   const where = address(url)
   switch (code) {
     case 'EADDRINUSE':
-      return `address ${where} is already in use: stop what listens there, or choose another with --${flag}`
+      return `cannot listen on ${where}: address already in use; stop what listens there, or choose another with --${flag}`
     case 'EADDRNOTAVAIL':
-      return `address ${where} is not one of this machine: choose another with --${flag}`
+      return `cannot listen on ${where}: it is not an address of this machine; choose another with --${flag}`
     case 'EACCES':
-      return `no permission to listen on ${where}: choose a port above 1023 with --${flag}`
+      return `cannot listen on ${where}: no permission; choose a port above 1023 with --${flag}`
     default:
       return `cannot listen on ${where}: ${code}`
   }

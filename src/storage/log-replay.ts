@@ -14,11 +14,14 @@ import { EMPTY_HARD_STATE } from '../raft/types.ts'
 import type { Entry, HardState } from '../raft/types.ts'
 import type { DecodedBlock, LogAnchor, StoredBlock } from './log-block.ts'
 
-/** A block on disk: its place in the chain and the last live index it holds. */
+/**
+ * A block on disk: its place in the chain and the last index it holds, 0 for none. A later block
+ * may have overwritten that index: then this one is dropped later than it could be, no more.
+ */
 interface BlockMark {
   readonly sequence: number
   readonly checksum: number
-  lastIndex: number
+  readonly lastIndex: number
 }
 
 export interface LogSlice {
@@ -101,12 +104,9 @@ export class LogReplay {
 
   add(block: StoredBlock, checksum: number): void {
     const first = block.entries[0]
-    if (block.reset) this.#voidAll(block.compacted)
+    if (block.reset) this.#lastIndex = block.compacted
     if (block.compacted > this.#compacted) this.#compacted = block.compacted
-    if (first !== undefined) {
-      if (first.index <= this.#lastIndex) this.#truncateFrom(first.index)
-      this.#lastIndex = first.index + block.entries.length - 1
-    }
+    if (first !== undefined) this.#lastIndex = first.index + block.entries.length - 1
     this.#lastIndex = Math.max(this.#lastIndex, this.#compacted)
     this.#hardState = block.hardState
     this.#checksum = checksum
@@ -151,23 +151,6 @@ export class LogReplay {
     if (this.#head > 1024 && this.#head * 2 > this.#blocks.length) {
       this.#blocks = this.#blocks.slice(this.#head)
       this.#head = 0
-    }
-  }
-
-  #voidAll(lastIndex: number): void {
-    for (let i = this.#head; i < this.#blocks.length; i++) {
-      const block = this.#blocks[i]
-      if (block !== undefined) block.lastIndex = 0
-    }
-    this.#lastIndex = lastIndex
-  }
-
-  #truncateFrom(index: number): void {
-    for (let i = this.#blocks.length - 1; i >= this.#head; i--) {
-      const block = this.#blocks[i]
-      if (block === undefined) break
-      if (block.lastIndex >= index) block.lastIndex = index - 1
-      else if (block.lastIndex > 0) break
     }
   }
 }

@@ -39,7 +39,7 @@ class Pair {
   #clients: [reference: GrpcClient, ours: GrpcClient] | undefined
   #current = 1
   #compacted = 0
-  /** Revisions that etcd must not be compacted at: see `maySlipThroughDuplicateCheck`. */
+  /** Revisions at which etcd is at fault: see `maySlipThroughDuplicateCheck`. */
   readonly #fragile = new Set<number>()
   /** Revisions whose hash etcd answers from memory: see `etcd-versions.ts`. */
   readonly #compactedAt = new Set<number>()
@@ -78,7 +78,7 @@ class Pair {
     if (method === 'KV.Txn' && endsEtcd(request)) return
     const revision = Number(request['revision'])
     if (method === 'KV.Compact' && this.#fragile.has(revision)) return
-    if (method === 'Maintenance.HashKV' && this.#compactedAt.has(revision)) return
+    if (method === 'Maintenance.HashKV' && this.#isHashUnsure(revision)) return
     const [reference, ours] = await Promise.all(
       this.#clients.map(async (client) => await client.call(method, request)),
     )
@@ -101,6 +101,11 @@ class Pair {
     if (method === 'KV.Txn' && maySlipThroughDuplicateCheck(request)) {
       this.#fragile.add(this.#current)
     }
+  }
+
+  /** Whether etcd's hash at a revision hangs on time, or on a fault of its: see `etcd-versions.ts`. */
+  #isHashUnsure(revision: number): boolean {
+    return this.#compactedAt.has(revision) || this.#fragile.has(revision || this.#current)
   }
 
   close(): void {

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GrpcClient, loadMethods } from '../support/grpc-client.ts'
 import type { Message } from '../support/grpc-client.ts'
+import { servedMethods } from '../support/served-methods.ts'
 import type { RunningServer } from '../support/test-bed.ts'
 import { DEFAULT_CLUSTER_ID, DEFAULT_MEMBER_ID, TestBed } from '../support/test-bed.ts'
 
@@ -16,22 +17,6 @@ const NOT_FOUND = 5
 const INVALID_ARGUMENT = 3
 const RESOURCE_EXHAUSTED = 8
 const UNIMPLEMENTED = 12
-
-/** All methods that are served; every other one in the .proto files must be UNIMPLEMENTED. */
-const SERVED = new Set([
-  '/etcdserverpb.KV/Range',
-  '/etcdserverpb.KV/Put',
-  '/etcdserverpb.KV/DeleteRange',
-  '/etcdserverpb.KV/Txn',
-  '/etcdserverpb.KV/Compact',
-  '/etcdserverpb.Cluster/MemberList',
-  '/etcdserverpb.Maintenance/Alarm',
-  '/etcdserverpb.Maintenance/Status',
-  '/etcdserverpb.Maintenance/Defragment',
-  '/etcdserverpb.Maintenance/HashKV',
-  '/grpc.health.v1.Health/Check',
-  '/grpc.health.v1.Health/Watch',
-])
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const put = (key: string, value: string | Buffer): Message => ({
@@ -177,7 +162,12 @@ describe('one node as a gRPC client sees it', () => {
   })
 
   describe('what is not served', () => {
-    const others = [...loadMethods()].filter(([path]) => !SERVED.has(path))
+    const served = new Set(servedMethods())
+    const others = [...loadMethods()].filter(([path]) => !served.has(path))
+
+    it('the list of what is served names methods of the .proto files', () => {
+      expect(servedMethods().filter((path) => !loadMethods().has(path))).toEqual([])
+    })
 
     it.each(others.map(([path, definition]) => ({ path, definition })))(
       '$path is UNIMPLEMENTED',

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -50,9 +51,10 @@ describe('the data directory', () => {
 
   test('that another process is creating is in use', async () => {
     const path = await temporaryDirectory()
-    const { store } = await mustOpenLog(join(path, 'member.tmp', 'log'))
+    const log = join(path, 'member.tmp', 'log')
+    await (await mustOpenLog(log)).store.close()
+    await holdInAnotherProcess(log)
     expect(await open(path)).toMatchObject({ ok: false, error: 'in-use' })
-    await store.close()
   })
 
   test('of an etcd server is refused', async () => {
@@ -123,12 +125,17 @@ db.open().then(() => process.stdout.write('held'))
 process.stdin.resume()
 `
 
-test('a log that another process holds is in use, and free again when that is killed', async () => {
-  const directory = join(await temporaryDirectory(), 'log')
-  await (await mustOpenLog(directory)).store.close()
+async function holdInAnotherProcess(directory: string): Promise<ChildProcess> {
   const holder = spawn(process.execPath, ['-e', HOLD, directory], { stdio: 'pipe' })
   onTestFinished(() => void holder.kill('SIGKILL'))
   await once(holder.stdout, 'data')
+  return holder
+}
+
+test('a log that another process holds is in use, and free again when that is killed', async () => {
+  const directory = join(await temporaryDirectory(), 'log')
+  await (await mustOpenLog(directory)).store.close()
+  const holder = await holdInAnotherProcess(directory)
   expect(await openRaftLogStore(directory, quietOptions())).toEqual({
     ok: false,
     error: 'in-use',

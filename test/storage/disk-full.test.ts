@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { directoryBytes } from '../../src/storage/level.ts'
 import { openRaftLogStore } from '../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../src/storage/state-store.ts'
 import {
@@ -57,9 +58,11 @@ test('a raft log on a full disk fails once, stops, and has every acknowledged en
   expect(acknowledged).toBeGreaterThan(30)
   expect(error.message).toMatch(/^writing to the raft log in \S+ failed: .*No space left on device/)
   await rm(ballast)
+  const size = await directoryBytes(directory)
   const later = opened.store.append({ entries: entriesFrom(acknowledged + 1, 1) })
   expect(await Promise.race([later.then(() => 'written'), settled()])).toBe('nothing')
   await opened.store.close()
+  expect(await directoryBytes(directory)).toBe(size)
   expect(calls).toHaveLength(1)
   const again = await mustOpenLog(directory)
   const { entries } = again.recovered

@@ -83,7 +83,8 @@ export function peculiaritiesOf(program: Program): Peculiarities {
  * a deletion "from this key on" (range_end 0x00) for an empty interval, so such a transaction can
  * delete and put one key in one revision. A compaction at exactly that revision then drops the new
  * record, and the next read of the key ends the process with "range failed to find revision pair".
- * True when a request may do that, so that a test does not compact the reference there.
+ * Before that, its hash at that revision is computed as if the key were gone. True when a request
+ * may do that, so that a test neither compacts the reference nor asks for the hash there.
  */
 export function maySlipThroughDuplicateCheck(txn: Message): boolean {
   const operations = operationsOf(txn)

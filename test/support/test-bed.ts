@@ -117,7 +117,7 @@ export class TestBed {
         await child.waitForOutput(READY, options.readyTimeoutMs ?? 20_000)
       } catch (error) {
         await child.kill9().catch(() => undefined)
-        const portTaken = /address already in use|EADDRINUSE/.test(child.output)
+        const portTaken = /already in use|EADDRINUSE/.test(child.output)
         if (portTaken && attempt < 4) continue
         throw error
       }

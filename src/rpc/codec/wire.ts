@@ -32,6 +32,9 @@ export const NO_BYTES: Uint8Array = new Uint8Array(0)
 const COPY_HERE_MAX = 24
 
 const TWO_32 = 4294967296
+/** The largest doubles below 2^63 and 2^64. */
+const INT64_MAX = 2 ** 63 - 1024
+const UINT64_MAX = 2 ** 64 - 2048
 
 /** Node's methods behind `toString` and `write`, without their argument checks. */
 interface NativeStrings {
@@ -101,7 +104,7 @@ export class Reader {
     let low = 0
     let high = 0
     for (let shift = 0; shift < 70; shift += 7) {
-      if (pos >= end) throw new CodecError('unexpected end of message')
+      if (pos >= end) throw new CodecError('unexpected EOF')
       const byte = bytes[pos++]!
       const part = byte & 0x7f
       if (shift < 28) low |= part << shift
@@ -134,15 +137,18 @@ export class Reader {
     return this.low >>> 0
   }
 
-  /** Beyond 2^53 the number is the nearest that a double can hold. */
+  /**
+   * Beyond 2^53 the number is the nearest that a double can hold, but never one that its own type
+   * cannot: it has to be written again, and 2^63 would come out negative.
+   */
   int64(): number {
     this.varint()
-    return this.high * TWO_32 + (this.low >>> 0)
+    return Math.min(this.high * TWO_32 + (this.low >>> 0), INT64_MAX)
   }
 
   uint64(): number {
     this.varint()
-    return (this.high >>> 0) * TWO_32 + (this.low >>> 0)
+    return Math.min((this.high >>> 0) * TWO_32 + (this.low >>> 0), UINT64_MAX)
   }
 
   bigint(): bigint {
@@ -204,7 +210,7 @@ export class Reader {
   }
 
   #advance(count: number): void {
-    if (count > this.end - this.pos) throw new CodecError('unexpected end of message')
+    if (count > this.end - this.pos) throw new CodecError('unexpected EOF')
     this.pos += count
   }
 
@@ -219,7 +225,7 @@ export class Reader {
     }
     // Also false for the NaN that reading past the input gives.
     if (length <= this.end - this.pos) return length
-    throw new CodecError('unexpected end of message')
+    throw new CodecError('unexpected EOF')
   }
 }
 

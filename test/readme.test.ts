@@ -1,0 +1,40 @@
+/** The README says what works; these tests keep its table true. */
+
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { flagNames } from '../src/server/flags.ts'
+import { servedMethods } from './support/served-methods.ts'
+
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+
+/** The row of the table "What works" whose first cell is `name`: its other cells. */
+function row(name: string): { today: string; notYet: string } {
+  const line = README.split('\n').find((text) => text.startsWith(`| ${name} `))
+  const [, , today = '', notYet = ''] = (line ?? '').split('|').map((cell) => cell.trim())
+  return { today, notYet }
+}
+
+function codeWords(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word ?? '')
+}
+
+describe('the table "What works" of the README', () => {
+  test('lists exactly the flags that exist', () => {
+    const listed = codeWords(row('**flags**').today).map((flag) => flag.replace(/^--/, ''))
+    expect(listed.toSorted()).toEqual([...flagNames(), 'version', 'help'].toSorted())
+  })
+
+  test.each(['KV', 'Cluster', 'Maintenance'])('lists exactly the calls of %s that are served', (name) => {
+    const served = servedMethods()
+      .filter((path) => path.startsWith(`/etcdserverpb.${name}/`))
+      .map((path) => path.split('/')[2] ?? '')
+    expect(codeWords(row(`**${name}**`).today).toSorted()).toEqual(served.toSorted())
+  })
+
+  test('names no call as missing that is served', () => {
+    const served = new Set(servedMethods().map((path) => path.split('/')[2] ?? ''))
+    for (const name of ['**Cluster**', '**Maintenance**']) {
+      for (const missing of codeWords(row(name).notYet)) expect(served.has(missing)).toBe(false)
+    }
+  })
+})

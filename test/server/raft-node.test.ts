@@ -1,0 +1,193 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { turns } from './support/doubles.ts'
+import { NodeHarness, VOTER } from './support/raft-node.ts'
+
+describe('group commit', () => {
+  test('the proposals of one turn are one block, in order', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a', 'b', 'c')
+    expect(harness.log.blocks).toEqual([])
+    await turns(2)
+    expect(harness.blockTexts).toEqual([['a', 'b', 'c']])
+  })
+
+  test('nothing is applied before its block is on disk', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a', 'b')
+    await turns(10)
+    expect(harness.committed).toEqual([])
+    await harness.finishWrite()
+    expect(harness.committedTexts).toEqual(['a', 'b'])
+  })
+
+  test('one write is in flight at most, and what comes meanwhile is the next block', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a')
+    await turns(2)
+    harness.propose('b')
+    await turns(2)
+    harness.propose('c')
+    await turns(5)
+    expect(harness.writesWaiting).toBe(1)
+    expect(harness.blockTexts).toEqual([['a']])
+    await harness.finishWrite()
+    expect(harness.committedTexts).toEqual(['a'])
+    expect(harness.blockTexts).toEqual([['a'], ['b', 'c']])
+    await harness.finishWrite()
+    expect(harness.committedTexts).toEqual(['a', 'b', 'c'])
+  })
+
+  test('what a write has committed is applied in the turn in which it ends', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a')
+    await turns(2)
+    void harness.finishWrite()
+    for (let i = 0; i < 5; i++) await Promise.resolve()
+    expect(harness.committedTexts).toEqual(['a'])
+  })
+
+  test('every entry is applied once and in order, however proposals and writes meet', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('propose', 'turn', 'write', 'tick', 'read'), { maxLength: 60 }),
+        async (steps) => {
+          const harness = await NodeHarness.leading()
+          let proposed = 0
+          for (const step of steps) {
+            if (step === 'propose') harness.propose(String(proposed++))
+            if (step === 'turn') await turns(1)
+            if (step === 'write') await harness.finishWrite()
+            if (step === 'tick') harness.node.tick()
+            if (step === 'read') harness.node.readIndex(`r${proposed}`)
+            expect(harness.writesWaiting).toBeLessThanOrEqual(1)
+          }
+          await harness.settle()
+          const expected = Array.from({ length: proposed }, (_, i) => String(i))
+          expect(harness.committedTexts).toEqual(expected)
+          const indexes = harness.committed.map(({ index }) => index)
+          expect(indexes).toEqual(indexes.map((_, i) => (indexes[0] ?? 0) + i))
+          expect(harness.blockTexts.flat()).toEqual(expected)
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+})
+
+describe('a turn', () => {
+  test('asks what was gathered just before it takes the Ready', async () => {
+    const harness = await NodeHarness.leading()
+    harness.beforeReady = () => harness.node.readIndex('gathered')
+    harness.node.schedule()
+    await turns(2)
+    expect(harness.events).toEqual(['read gathered at 1', 'advanced'])
+  })
+
+  test('hands out entries, then answers to reads, then says that it is done', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a')
+    await turns(2)
+    harness.beforeReady = () => harness.node.readIndex('r')
+    harness.events.length = 0
+    await harness.finishWrite()
+    expect(harness.events).toEqual(['committed 2', 'read r at 2', 'advanced'])
+  })
+
+  test('without anything to do ends silently', async () => {
+    const harness = await NodeHarness.leading()
+    harness.node.schedule()
+    harness.node.schedule()
+    await turns(3)
+    expect(harness.events).toEqual([])
+  })
+})
+
+describe('leadership', () => {
+  test('of a single voter comes with its vote on disk, and is told once', async () => {
+    const harness = new NodeHarness()
+    expect(harness.node).toMatchObject({ isLeader: false, leader: '', leaderChanges: 0 })
+    harness.node.campaign()
+    await turns(5)
+    expect(harness.node.isLeader).toBe(false)
+    await harness.settle()
+    const leading = { isLeader: true, leader: VOTER, leaderChanges: 1, term: 1, committedIndex: 1 }
+    expect(harness.node).toMatchObject(leading)
+    const elected = `raft.node: ${VOTER} elected leader ${VOTER} at term 1`
+    expect(harness.logger.messages.filter((message) => message === elected)).toHaveLength(1)
+  })
+
+  test('comes by ticks alone', async () => {
+    const harness = new NodeHarness()
+    for (let i = 0; i < 20; i++) harness.node.tick()
+    await harness.settle()
+    expect(harness.node.isLeader).toBe(true)
+  })
+
+  test('a proposal without a leader is refused', () => {
+    const harness = new NodeHarness()
+    expect(harness.node.propose(Buffer.from('a'))).toMatchObject({ ok: false })
+  })
+})
+
+describe('the disk', () => {
+  test('the time of each synced write is told in seconds', async () => {
+    const harness = await NodeHarness.leading()
+    harness.synced.length = 0
+    harness.propose('a')
+    await turns(2)
+    harness.clock.advance(250)
+    await harness.finishWrite()
+    expect(harness.synced).toEqual([0.25])
+  })
+
+  test('after a restart what was not applied is handed out again, once', async () => {
+    const before = await NodeHarness.leading()
+    before.propose('a', 'b', 'c')
+    await before.settle()
+    before.disk.crash()
+    const after = new NodeHarness(before.disk, 2)
+    after.node.campaign()
+    await after.settle()
+    expect(after.committedTexts).toEqual(['b', 'c', ''])
+  })
+
+  test('the log is forgotten in memory and on disk', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a', 'b', 'c')
+    await harness.settle()
+    await harness.node.compactLog(3)
+    expect(harness.disk.state.compacted).toBe(3)
+    expect(harness.disk.state.entries.map(({ index }) => index)).toEqual([4])
+    harness.propose('d')
+    await harness.settle()
+    expect(harness.committedTexts.at(-1)).toBe('d')
+  })
+})
+
+describe('stopping', () => {
+  test('waits for the write in flight and applies nothing more', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a')
+    await turns(2)
+    let stopped = false
+    void harness.node.stop().then(() => (stopped = true))
+    await turns(2)
+    expect(stopped).toBe(false)
+    await harness.finishWrite()
+    expect(stopped).toBe(true)
+    expect(harness.committed).toEqual([])
+  })
+
+  test('without a write ends at once, and the loop takes no more turns', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a')
+    await harness.node.stop()
+    await turns(5)
+    expect(harness.log.blocks).toEqual([])
+    harness.node.tick()
+    await turns(5)
+    expect(harness.events).toEqual([])
+  })
+})

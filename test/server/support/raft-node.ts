@@ -1,0 +1,133 @@
+/** A Raft node of one voter over a log whose disk does a write when the test says so. */
+
+import { RawNode } from '../../../src/raft/raw-node.ts'
+import type { Entry, ReadState } from '../../../src/raft/types.ts'
+import { RaftNode, type RaftNodeEvents } from '../../../src/server/raft-node.ts'
+import { MemoryLogDisk, MemoryRaftLogStore } from '../../../src/storage/memory-raft-log-store.ts'
+import type { LogBlock } from '../../../src/storage/ports.ts'
+import {
+  ManualClock,
+  recordingLogger,
+  seededRandom,
+  turns,
+  type RecordingLogger,
+} from './doubles.ts'
+
+export const VOTER = '00000000000000a1'
+
+/** Keeps the blocks as they were handed to the disk. */
+class RecordingLogStore extends MemoryRaftLogStore {
+  readonly blocks: LogBlock[] = []
+
+  override append(block: LogBlock): Promise<void> {
+    this.blocks.push(block)
+    return super.append(block)
+  }
+}
+
+export class NodeHarness implements RaftNodeEvents {
+  readonly clock = new ManualClock()
+  readonly logger: RecordingLogger = recordingLogger()
+  readonly disk: MemoryLogDisk
+  readonly log: RecordingLogStore
+  readonly node: RaftNode
+  readonly synced: number[] = []
+  readonly committed: Entry[] = []
+  readonly events: string[] = []
+  beforeReady: (() => void) | undefined
+  readonly #writes: (() => void)[] = []
+
+  constructor(disk = new MemoryLogDisk(), applied = 0) {
+    this.disk = disk
+    this.log = new RecordingLogStore(disk, (finish) => void this.#writes.push(finish))
+    const { hardState, entries, compacted } = disk.state
+    const raw = new RawNode({
+      id: VOTER,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      preVote: true,
+      checkQuorum: true,
+      maxBytesPerMessage: 1_000_000,
+      maxInflightMessages: 100,
+      maxUncommittedBytes: 1_000_000_000,
+      random: seededRandom(),
+      logger: this.logger,
+      initial: {
+        hardState,
+        confState: {
+          voters: [VOTER],
+          votersOutgoing: [],
+          learners: [],
+          learnersNext: [],
+          autoLeave: false,
+        },
+        snapshotIndex: compacted,
+        snapshotTerm: 0,
+        entries,
+        applied,
+      },
+    })
+    const onSynced = (seconds: number): void => void this.synced.push(seconds)
+    this.node = new RaftNode(raw, this.log, { clock: this.clock, logger: this.logger, onSynced })
+    this.node.listen(this)
+  }
+
+  /** A node that leads and has applied its own first entry. */
+  static async leading(): Promise<NodeHarness> {
+    const harness = new NodeHarness()
+    harness.node.campaign()
+    await harness.settle()
+    harness.log.blocks.length = 0
+    harness.committed.length = 0
+    harness.events.length = 0
+    return harness
+  }
+
+  onCommitted(entries: readonly Entry[]): void {
+    this.committed.push(...entries)
+    this.events.push(`committed ${entries.map(({ index }) => index).join(' ')}`)
+  }
+
+  onReadStates(states: readonly ReadState[]): void {
+    for (const { context, index } of states) this.events.push(`read ${context} at ${index}`)
+  }
+
+  onAdvanced(): void {
+    this.events.push('advanced')
+  }
+
+  onBeforeReady(): void {
+    this.beforeReady?.()
+    this.beforeReady = undefined
+  }
+
+  propose(...texts: string[]): void {
+    for (const text of texts) this.node.propose(Buffer.from(text))
+  }
+
+  get writesWaiting(): number {
+    return this.#writes.length
+  }
+
+  get committedTexts(): string[] {
+    return this.committed.map(({ data }) => Buffer.from(data).toString())
+  }
+
+  get blockTexts(): string[][] {
+    return this.log.blocks.map(({ entries }) =>
+      entries.map(({ data }) => Buffer.from(data).toString()),
+    )
+  }
+
+  /** The write in flight reaches the disk, and what follows from it happens. */
+  async finishWrite(): Promise<void> {
+    this.#writes.shift()?.()
+    await turns(3)
+  }
+
+  /** Until nothing is left to be done. */
+  async settle(): Promise<void> {
+    await turns(3)
+    while (this.writesWaiting > 0) await this.finishWrite()
+  }
+}

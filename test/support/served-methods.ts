@@ -1,0 +1,22 @@
+/**
+ * Full paths of the gRPC methods that the server has. Every other method of the .proto files must
+ * answer UNIMPLEMENTED, which `test/integration/surface.test.ts` checks against a running node.
+ */
+export function servedMethods(): string[] {
+  return [
+    '/etcdserverpb.KV/Range',
+    '/etcdserverpb.KV/RangeStream',
+    '/etcdserverpb.KV/Put',
+    '/etcdserverpb.KV/DeleteRange',
+    '/etcdserverpb.KV/Txn',
+    '/etcdserverpb.KV/Compact',
+    '/etcdserverpb.Cluster/MemberList',
+    '/etcdserverpb.Maintenance/Alarm',
+    '/etcdserverpb.Maintenance/Status',
+    '/etcdserverpb.Maintenance/Defragment',
+    '/etcdserverpb.Maintenance/Hash',
+    '/etcdserverpb.Maintenance/HashKV',
+    '/grpc.health.v1.Health/Check',
+    '/grpc.health.v1.Health/Watch',
+  ]
+}
