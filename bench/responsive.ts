@@ -116,8 +116,7 @@ async function measureDuring(server: ServerProcess, work: LongWork): Promise<Mea
 async function rangeOverAll(
   connection: GrpcConnection,
 ): Promise<{ elapsedMs: number; bytes: number }> {
-  const end =
-    keyPrefix.slice(0, -1) + String.fromCharCode(keyPrefix.charCodeAt(keyPrefix.length - 1) + 1)
+  const end = keyPrefix.replace('/', '0') // '0' is the octet after '/'
   const request = [bytesField(1, Buffer.from(keyPrefix)), bytesField(2, Buffer.from(end))]
   return callOnce(connection, '/etcdserverpb.KV/Range', Buffer.concat(request), {
     keepBody: false,

@@ -195,6 +195,8 @@ function generateModule(file, types) {
     if (type instanceof protobuf.Enum) return enumCode(type)
     return type instanceof protobuf.Service ? serviceCode(type) : messageCode(type, module)
   })
+  const services = types.filter((type) => type instanceof protobuf.Service)
+  if (services.length > 0) parts.push(serviceNamesCode(services))
   const body = parts.join('\n')
   return (
     `// Generated from proto/${file} by scripts/generate-codec.mjs. Do not edit.\n\n` +
@@ -221,6 +223,12 @@ function serviceCode(service) {
   })
   return `/** Paths and codecs of ${packageName}.${service.name}. */
     export const ${service.name}Service = {\n${methods.join('\n')}\n} as const\n`
+}
+
+function serviceNamesCode(services) {
+  const names = services.map(({ fullName }) => `'${fullName.slice(1)}',`)
+  return `/** The names of the package's services. */
+    export const SERVICES = [\n${names.join('\n')}\n] as const\n`
 }
 
 function messageCode(message, module) {

@@ -2,28 +2,44 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fixed, table } from './table.js';
-const shownFunctions = 25;
-/** The functions of one profile by self time, as a share of all but idle time. */
+const shownRows = 25;
+/** The functions of one profile by self time, and their sum by place, idle time left out. */
 export function summarizeProfile(profile) {
-    const nameOf = new Map(profile.nodes.map((node) => [node.id, frameName(node)]));
-    const selfMicros = new Map();
+    const frameOf = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
+    const byFunction = new Map();
+    const byPlace = new Map();
+    let busy = 0;
+    let idle = 0;
     profile.samples.forEach((id, at) => {
-        const name = nameOf.get(id) ?? '?';
-        selfMicros.set(name, (selfMicros.get(name) ?? 0) + (profile.timeDeltas[at] ?? 0));
+        const frame = frameOf.get(id);
+        const micros = profile.timeDeltas[at] ?? 0;
+        if (frame === undefined || frame.functionName === '(idle)')
+            idle += micros;
+        else {
+            busy += micros;
+            add(byFunction, functionLabel(frame), micros);
+            add(byPlace, placeLabel(frame), micros);
+        }
     });
-    const idle = selfMicros.get('(idle)') ?? 0;
-    selfMicros.delete('(idle)');
-    const busy = [...selfMicros.values()].reduce((sum, micros) => sum + micros, 0);
-    const rows = [...selfMicros]
+    return [
+        `busy ${fixed(busy / 1e6, 1)} s, idle ${fixed(idle / 1e6, 1)} s`,
+        topTable('function', byFunction, busy),
+        topTable('place', byPlace, busy),
+    ].join('\n\n');
+}
+function add(sums, name, micros) {
+    sums.set(name, (sums.get(name) ?? 0) + micros);
+}
+function topTable(title, sums, busy) {
+    const rows = [...sums]
         .sort((a, b) => b[1] - a[1])
-        .slice(0, shownFunctions)
+        .slice(0, shownRows)
         .map(([name, micros]) => [
         name,
         fixed(micros / 1000, 0),
         `${fixed((micros / busy) * 100, 1)} %`,
     ]);
-    const head = `busy ${fixed(busy / 1e6, 1)} s, idle ${fixed(idle / 1e6, 1)} s`;
-    return `${head}\n${table(['function', 'self ms', 'of busy'], rows, { names: 1 })}`;
+    return table([title, 'self ms', 'of busy'], rows, { names: 1 });
 }
 /** Prints every profile of a folder, the longest first: that is the main thread's. */
 export function printProfiles(folder) {
@@ -37,10 +53,17 @@ export function printProfiles(folder) {
         console.log(`\n${file}: ${summarizeProfile(profile)}`);
     }
 }
-function frameName({ callFrame: { functionName, url, lineNumber } }) {
-    const name = functionName === '' ? '(anonymous)' : functionName;
-    if (url === '')
-        return name;
-    const place = url.replace(/^.*\/(dist|node_modules)\//, '').replace(/^file:\/\//, '');
-    return `${name} ${place}:${lineNumber + 1}`;
+function functionLabel(frame) {
+    const name = frame.functionName === '' ? '(anonymous)' : frame.functionName;
+    return frame.url === '' ? name : `${name} ${shortUrl(frame)}:${frame.lineNumber + 1}`;
+}
+/** A folder of ours, a package, a part of Node, or V8's own "(garbage collector)" and the like. */
+function placeLabel(frame) {
+    if (frame.url === '')
+        return frame.functionName.startsWith('(') ? frame.functionName : '(native)';
+    const parts = shortUrl(frame).split('/');
+    return parts.slice(0, parts.length > 2 || parts[0].startsWith('@') ? 2 : 1).join('/');
+}
+function shortUrl({ url }) {
+    return url.replace(/^.*\/(dist|node_modules)\//, '').replace(/^file:\/\//, '');
 }

@@ -163,7 +163,7 @@ describe.skipIf(!smallDisk.ok)(
       folder = bed.temporaryDirectory()
       mountSmallDisk(folder)
       const ballast = join(folder, 'ballast')
-      writeFileSync(ballast, Buffer.alloc(12 * 1024 * 1024))
+      writeFileSync(ballast, Buffer.alloc(44 * 1024 * 1024))
       const dataDirectory = join(folder, 'data')
       const node = await bed.startQuorate({ dataDirectory })
       const client = new GrpcClient(node.endpoint)
@@ -187,9 +187,9 @@ describe.skipIf(!smallDisk.ok)(
   },
 )
 
-/** A file system of 32 MiB in memory. */
+/** A file system of 64 MiB in memory. */
 function mountSmallDisk(folder: string): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', folder], { stdio: 'pipe' })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', folder], { stdio: 'pipe' })
 }
 
 /** Whether this process has the right to mount. */

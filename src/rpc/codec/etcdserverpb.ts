@@ -7848,3 +7848,13 @@ export function encodeRangeStreamResponse(message: RangeStreamResponseInput): Ui
   const buffer = Buffer.allocUnsafe(size)
   return finish(buffer, writeRangeStreamResponse(buffer, size, message))
 }
+
+/** The names of the package's services. */
+export const SERVICES = [
+  'etcdserverpb.KV',
+  'etcdserverpb.Watch',
+  'etcdserverpb.Lease',
+  'etcdserverpb.Cluster',
+  'etcdserverpb.Maintenance',
+  'etcdserverpb.Auth',
+] as const

@@ -134,3 +134,6 @@ export const HealthService = {
     codec: { decode: decodeHealthCheckRequest, encode: encodeHealthCheckResponse },
   },
 } as const
+
+/** The names of the package's services. */
+export const SERVICES = ['grpc.health.v1.Health'] as const

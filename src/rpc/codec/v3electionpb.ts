@@ -691,3 +691,6 @@ export function encodeProclaimResponse(message: ProclaimResponseInput): Uint8Arr
   const buffer = Buffer.allocUnsafe(size)
   return finish(buffer, writeProclaimResponse(buffer, size, message))
 }
+
+/** The names of the package's services. */
+export const SERVICES = ['v3electionpb.Election'] as const

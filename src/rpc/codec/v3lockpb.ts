@@ -283,3 +283,6 @@ export function encodeUnlockResponse(message: UnlockResponseInput): Uint8Array {
   const buffer = Buffer.allocUnsafe(size)
   return finish(buffer, writeUnlockResponse(buffer, size, message))
 }
+
+/** The names of the package's services. */
+export const SERVICES = ['v3lockpb.Lock'] as const

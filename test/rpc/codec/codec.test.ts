@@ -102,9 +102,9 @@ function valueOf(field: protobuf.Field, depth: number): fc.Arbitrary<unknown> {
   if (field.resolvedType instanceof protobuf.Enum) return fc.integer({ min: -3, max: 9 })
   switch (field.type) {
     case 'bytes':
-      return fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))
+      return fc.uint8Array({ maxLength: 200, size: 'max' }).map((bytes) => Buffer.from(bytes))
     case 'string':
-      return fc.string({ unit: 'grapheme', maxLength: 40 })
+      return fc.string({ unit: 'grapheme', maxLength: 40, size: 'max' })
     case 'bool':
       return fc.boolean()
     case 'uint32':
@@ -300,13 +300,17 @@ function nestedTxn(levels: number): Uint8Array {
 describe('decoding', () => {
   test('random bytes are read or refused with a CodecError', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...codecs), fc.uint8Array({ maxLength: 64 }), (codec, bytes) => {
-        try {
-          codec.decode(bytes)
-        } catch (error) {
-          expect(error).toBeInstanceOf(CodecError)
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...codecs),
+        fc.uint8Array({ maxLength: 64, size: 'max' }),
+        (codec, bytes) => {
+          try {
+            codec.decode(bytes)
+          } catch (error) {
+            expect(error).toBeInstanceOf(CodecError)
+          }
+        },
+      ),
       { numRuns: 5000 },
     )
   })
@@ -320,9 +324,33 @@ describe('decoding', () => {
   })
 
   test('a nested message cannot reach beyond its own end', () => {
-    // success { request_put { key: length 3, but only 1 byte inside } } and bytes after it
-    const bytes = Uint8Array.of(0x12, 5, 0x12, 3, 0x0a, 3, 0x61, 0x12, 0x00, 0x00)
-    expect(() => etcdserverpb.decodeTxnRequest(bytes)).toThrow(CodecError)
+    // success { request_put { … } } of too few bytes, and after it what would complete it
+    const cut = [
+      [0x12, 5, 0x12, 3, 0x0a, 3, 0x61, 0x62, 0x63], // key of 3 bytes, 1 inside
+      [0x12, 3, 0x12, 1, 0x18, 0x05], // lease, its value outside
+      [0x12, 4, 0x12, 2, 0x18, 0x85, 0x01], // lease, half its value outside
+      [0x12, 4, 0x12, 2, 0x39, 1, 2, 3, 4, 5, 6, 7, 8], // unknown fixed64
+      [0x12, 4, 0x12, 3, 0x3a, 2, 1, 2], // request_put itself ends outside of success
+    ]
+    for (const bytes of cut) {
+      expect(() => etcdserverpb.decodeTxnRequest(Uint8Array.from(bytes))).toThrow(CodecError)
+    }
+  })
+
+  test('an unknown field that is cut short is refused', () => {
+    for (const bytes of [
+      [0x39, 1, 2, 3],
+      [0x3d, 1, 2],
+      [0x3a, 5, 1],
+    ]) {
+      expect(() => etcdserverpb.decodePutRequest(Uint8Array.from(bytes))).toThrow(CodecError)
+    }
+  })
+
+  test('any number of messages may follow each other', () => {
+    const success = Array.from({ length: 1000 }, () => ({}))
+    const bytes = etcdserverpb.encodeTxnRequest({ success })
+    expect(etcdserverpb.decodeTxnRequest(bytes).success).toHaveLength(1000)
   })
 
   test('groups, field number 0 and varints of 11 bytes are refused', () => {
