@@ -9,12 +9,18 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
 import type { Logger } from '../base/ports.ts'
 import { parseCommandLine, type Config } from './config.ts'
 import { printFirstSteps } from './first-steps.ts'
 import { openLog, type Log } from './logger.ts'
 import { Member } from './member.ts'
 
+/**
+ * Whoever asks again does not want to wait. But one Ctrl-C may come twice: from the terminal to all
+ * processes, and once more from the program that started us.
+ */
+const SECOND_SIGNAL_MS = 300
 /** A stop that takes longer is cut short: the log has everything that was acknowledged. */
 const STOP_LIMIT_MS = 1400
 
@@ -68,16 +74,17 @@ async function run(config: Config, log: Log): Promise<void> {
 }
 
 function stopOnSignal(member: Member, logger: Logger, log: Log): void {
-  let stopping = false
+  let stoppingSinceMs: number | undefined
   const end = (): void => {
     logger.info('server stopped')
     log.close()
     process.exit(0)
   }
   const stop = (signal: NodeJS.Signals): void => {
-    // Why: whoever asks twice does not want to wait.
-    if (stopping) process.exit(1)
-    stopping = true
+    const nowMs = performance.now()
+    stoppingSinceMs ??= nowMs
+    if (nowMs - stoppingSinceMs > SECOND_SIGNAL_MS) process.exit(1)
+    if (nowMs > stoppingSinceMs) return
     logger.info('received signal; shutting down', { signal })
     setTimeout(end, STOP_LIMIT_MS)
     void member.stop().then(end)

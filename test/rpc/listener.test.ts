@@ -104,6 +104,17 @@ test('a connection that was recognised in time is not closed by the sniff timeou
   expect((await ended).status.code).toBe(0)
 })
 
+test('a connection that is reset before it is recognised disturbs nobody', async () => {
+  const { listener, socket, client } = bound(await serve())
+  const reset = socket()
+  reset.write('PRI')
+  await once(reset, 'connect')
+  await vi.waitFor(() => expect(listener.connectionCount).toBe(1))
+  reset.resetAndDestroy()
+  await vi.waitFor(() => expect(listener.connectionCount).toBe(0))
+  expect(await client().call('/test.Text/Unary', 'x')).toBe('x')
+})
+
 test('request headers that never end are cut off', async () => {
   const { socket } = bound(await serve({ headersTimeoutMs: 50 }))
   const slow = socket()
