@@ -1,7 +1,14 @@
 /**
  * The physical half of a compaction: walks the key index in slices and removes the revisions that
  * no read at the target or later needs, from the index and from the backend alike. It may be
- * dropped at any point, by a crash too; the next one, or the restore, removes what is left.
+ * dropped at any point, by a crash too; the restore finishes what is left.
+ *
+ * Why two passes over the records: of the deletes before a crash any may be lost, in any order.
+ * If a tombstone's were kept and that of the put before it lost, the key would come back:
+ *
+ *     k: put@5  deleted@8   compacted at 9   ──crash──►   put@5        alive again?
+ *
+ * So the puts go first, then a barrier makes that durable, and only then the tombstones go.
  */
 
 import { EMPTY_KEY, type Key } from '../base/key.ts'
@@ -9,7 +16,8 @@ import type { Backend } from '../base/ports.ts'
 import { encodeRevisionParts } from './revision.ts'
 import type { TreeIndex } from './tree-index.ts'
 
-export type CompactionStep = 'progress' | 'done' | 'blocked'
+/** 'barrier': make every delete so far durable, then call `barrierPassed` and step on. */
+export type CompactionStep = 'progress' | 'done' | 'blocked' | 'barrier'
 
 export interface CompactionHost {
   /** Whether a pin below `revision` forbids the cut for now. */
@@ -18,13 +26,24 @@ export interface CompactionHost {
   onCutFinished(revision: number): void
 }
 
+export interface RemovedRevision {
+  readonly main: number
+  readonly sub: number
+}
+
 export class Compaction {
   /** History below this revision goes. */
   readonly revision: number
   readonly #index: TreeIndex
   readonly #backend: Backend
   readonly #host: CompactionHost
+  /** Where the walk of the index goes on; undefined after the last key. */
   #next: Key | undefined
+  /** Out of the index, still in the backend; one key may have had very many. Taken from the end. */
+  readonly #puts: RemovedRevision[]
+  readonly #tombstones: RemovedRevision[]
+  #hasPassedBarrier: boolean
+  #isDone: boolean
 
   constructor(revision: number, index: TreeIndex, backend: Backend, host: CompactionHost) {
     this.revision = revision
@@ -32,23 +51,64 @@ export class Compaction {
     this.#backend = backend
     this.#host = host
     this.#next = EMPTY_KEY
+    this.#puts = []
+    this.#tombstones = []
+    this.#hasPassedBarrier = false
+    this.#isDone = false
+  }
+
+  /** What a restore has left of a cut: `tombstones`, whose puts it has deleted. */
+  static rest(
+    revision: number,
+    tombstones: readonly RemovedRevision[],
+    index: TreeIndex,
+    backend: Backend,
+    host: CompactionHost,
+  ): Compaction {
+    const compaction = new Compaction(revision, index, backend, host)
+    compaction.#next = undefined
+    compaction.#tombstones.push(...tombstones)
+    return compaction
   }
 
   /** Whether a pin stands in the way; it goes on when the pin is released. */
   get blocked(): boolean {
-    return this.#next !== undefined && this.#host.isPinnedBelow(this.revision)
+    return !this.#isDone && this.#host.isPinnedBelow(this.revision)
   }
 
-  /** Looks at up to `maxKeys` keys of the index. After 'done' further calls do nothing. */
-  step(maxKeys: number): CompactionStep {
-    if (this.#next === undefined) return 'done'
+  /**
+   * Does about `maxWork` units of work, keys of the index looked at and records deleted. After
+   * 'done' further calls do nothing.
+   */
+  step(maxWork: number): CompactionStep {
+    if (this.#isDone) return 'done'
     if (this.blocked) return 'blocked'
     this.#host.onCutBegun(this.revision)
-    this.#next = this.#index.cut(this.#next, this.revision, maxKeys, (main, sub, tombstone) => {
-      this.#backend.delete(encodeRevisionParts(main, sub, tombstone))
-    })
-    if (this.#next !== undefined) return 'progress'
+    if (this.#puts.length > 0) this.#delete(this.#puts, maxWork, false)
+    else if (this.#next !== undefined) this.#cutIndex(this.#next, maxWork)
+    else if (this.#hasPassedBarrier) this.#delete(this.#tombstones, maxWork, true)
+    if (this.#next !== undefined || this.#puts.length > 0) return 'progress'
+    if (this.#tombstones.length > 0) return this.#hasPassedBarrier ? 'progress' : 'barrier'
+    this.#isDone = true
     this.#host.onCutFinished(this.revision)
     return 'done'
+  }
+
+  /** Every delete made before the last step returned 'barrier' is durable. */
+  barrierPassed(): void {
+    this.#hasPassedBarrier = true
+  }
+
+  #cutIndex(start: Key, maxWork: number): void {
+    this.#next = this.#index.cut(start, this.revision, maxWork, (main, sub, tombstone) => {
+      if (tombstone) this.#tombstones.push({ main, sub })
+      else this.#puts.push({ main, sub })
+    })
+  }
+
+  #delete(removed: RemovedRevision[], maxWork: number, tombstone: boolean): void {
+    for (const { main, sub } of removed.splice(Math.max(0, removed.length - maxWork))) {
+      this.#backend.delete(encodeRevisionParts(main, sub, tombstone))
+    }
   }
 }

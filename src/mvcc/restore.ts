@@ -12,6 +12,7 @@
 import { assert } from '../base/assert.ts'
 import type { Key } from '../base/key.ts'
 import type { Backend, BackendRecord } from '../base/ports.ts'
+import type { RemovedRevision } from './compaction.ts'
 import { decodeKeyValue, type KeyValue } from './kv.ts'
 import { newestMain, restoredIndex, type KeyIndex } from './key-index.ts'
 import { decodeRevision, encodeRevision, encodeRevisionParts, type Revision } from './revision.ts'
@@ -29,12 +30,18 @@ export interface StoreMarks {
 /** Told of every put and delete kept, in revision order; lease 0n: the key has none (any more). */
 export type LeaseObserver = (key: Key, lease: bigint) => void
 
+export interface RestoredIndex {
+  readonly index: TreeIndex
+  /** Still in the backend and not in the index: to be deleted behind a barrier (compaction.ts). */
+  readonly tombstones: readonly RemovedRevision[]
+}
+
 export async function restoreIndex(
   backend: Backend,
   marks: StoreMarks,
   onSlice?: () => Promise<void>,
   onLease?: LeaseObserver,
-): Promise<TreeIndex> {
+): Promise<RestoredIndex> {
   const restore = new IndexRestore(backend, marks, onLease)
   const start = encodeRevisionParts(0, 0, false)
   const end = encodeRevisionParts(Number.MAX_SAFE_INTEGER, 0, false)
@@ -43,11 +50,12 @@ export async function restoreIndex(
     await onSlice?.()
   }
   restore.finish()
-  return restore.index
+  return { index: restore.index, tombstones: restore.tombstones }
 }
 
 class IndexRestore {
   readonly index: TreeIndex
+  readonly tombstones: RemovedRevision[]
   readonly #backend: Backend
   readonly #marks: StoreMarks
   readonly #onLease: LeaseObserver | undefined
@@ -57,6 +65,7 @@ class IndexRestore {
 
   constructor(backend: Backend, marks: StoreMarks, onLease: LeaseObserver | undefined) {
     this.index = new TreeIndex()
+    this.tombstones = []
     this.#backend = backend
     this.#marks = marks
     this.#onLease = onLease
@@ -128,6 +137,7 @@ class IndexRestore {
     const main = newestMain(index)
     const sub = typeof index === 'number' ? 0 : index.sub
     const tombstone = typeof index !== 'number' && index.version === 0
-    this.#backend.delete(encodeRevision({ main, sub }, tombstone))
+    if (tombstone) this.tombstones.push({ main, sub })
+    else this.#backend.delete(encodeRevision({ main, sub }))
   }
 }

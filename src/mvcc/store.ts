@@ -13,7 +13,7 @@ import { assert } from '../base/assert.ts'
 import type { KeyRange } from '../base/key-range.ts'
 import type { Key } from '../base/key.ts'
 import type { Backend } from '../base/ports.ts'
-import { Compaction } from './compaction.ts'
+import { Compaction, type CompactionHost, type RemovedRevision } from './compaction.ts'
 import { hashEverything, hashHistory } from './hash.ts'
 import { historyOf, type HistoricChange } from './history.ts'
 import type { KeyVersion } from './key-index.ts'
@@ -88,7 +88,8 @@ export class Store {
 
   /**
    * Opens the store as the checkpoint `marks` describes it. Deletes records newer than that (the
-   * log brings them again) and finishes a cut that was under way, so nothing is pending after it.
+   * log brings them again) and finishes a cut that was under way, but for its tombstones: where
+   * there are any, `compaction` has that rest.
    * `onSlice` is awaited between batches of the backend; `onLease` sees which key has which lease.
    */
   static async restore(
@@ -100,8 +101,13 @@ export class Store {
     const { revision, compactedRevision, finishedCompactRevision } = marks
     assert(finishedCompactRevision <= compactedRevision, 'only a marked compaction is finished')
     assert(compactedRevision <= revision, 'the compacted revision is not in the future')
-    const index = await restoreIndex(backend, marks, onSlice, onLease)
-    return new Store(backend, index, { ...marks, finishedCompactRevision: compactedRevision })
+    const { index, tombstones } = await restoreIndex(backend, marks, onSlice, onLease)
+    const store = new Store(backend, index, {
+      ...marks,
+      finishedCompactRevision: compactedRevision,
+    })
+    if (tombstones.length > 0) store.#finishLater(finishedCompactRevision, tombstones)
+    return store
   }
 
   get currentRevision(): number {
@@ -208,15 +214,26 @@ export class Store {
     if (this.#compaction !== undefined) return this.#compaction
     const target = Math.min(durableRevision, this.#compactedRevision)
     if (target <= this.#finishedCompactRevision) return undefined
-    this.#compaction = new Compaction(target, this.#index, this.#backend, {
+    this.#compaction = new Compaction(target, this.#index, this.#backend, this.#compactionHost())
+    return this.#compaction
+  }
+
+  #finishLater(finishedCompactRevision: number, tombstones: readonly RemovedRevision[]): void {
+    const target = this.#compactedRevision
+    const host = this.#compactionHost()
+    this.#finishedCompactRevision = Math.min(finishedCompactRevision, target - 1)
+    this.#compaction = Compaction.rest(target, tombstones, this.#index, this.#backend, host)
+  }
+
+  #compactionHost(): CompactionHost {
+    return {
       isPinnedBelow: (revision) => this.#isPinnedBelow(revision),
       onCutBegun: (revision) => (this.#cutRevision = revision),
       onCutFinished: (revision) => {
         this.#finishedCompactRevision = revision
         this.#compaction = undefined
       },
-    })
-    return this.#compaction
+    }
   }
 
   /** HashKV at `revision`, or at the current one for 0. `onSlice` is awaited between batches. */

@@ -104,20 +104,26 @@ export class TreeIndex {
   }
 
   /**
-   * Cuts up to `max` keys with key >= start at `revision`, telling `drop` each revision removed.
-   * Returns where to go on, or undefined after the last key.
+   * Cuts keys >= start at `revision`, telling `drop` each revision removed, until it has looked at
+   * `max` keys or removed `max` revisions (all of a key's at once). Returns where to go on, or
+   * undefined after the last key.
    */
   cut(start: Key, revision: number, max: number, drop: DropRevision): Key | undefined {
     const emptied: Key[] = []
-    let visited = 0
+    let work = 0
     let next: Key | undefined
+    const dropAndCount: DropRevision = (main, sub, tombstone) => {
+      work++
+      drop(main, sub, tombstone)
+    }
     this.#keys.ascend(start, undefined, (key, index) => {
-      if (visited++ === max) {
+      if (work >= max) {
         next = key
         return false
       }
+      work++
       // A cut changes neither liveness nor the newest revision of a key that stays.
-      if (cutIndex(index, revision, drop) === undefined) emptied.push(key)
+      if (cutIndex(index, revision, dropAndCount) === undefined) emptied.push(key)
       return true
     })
     for (const key of emptied) this.#keys.delete(key)

@@ -121,8 +121,7 @@ export class Listener {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#server.close()
-    this.#httpServer.close()
-    this.#httpServer.closeIdleConnections()
+    this.#httpServer.close() // ends idle connections too
     for (const socket of this.#undecided) socket.destroy()
     void this.#engine.drain() // its connections are among our sockets
     await this.#socketsClosed(graceMs)

@@ -52,6 +52,12 @@ export class Snapshotter {
     while (this.#durableIndex < index) await (this.#running ?? this.#start())
   }
 
+  /** Resolves when everything written to the state store so far is on disk. */
+  async barrier(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    await this.#start()
+  }
+
   /** Waits for the checkpoint being taken, if there is one. */
   async stop(): Promise<void> {
     await this.#running
