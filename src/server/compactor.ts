@@ -12,8 +12,8 @@ import type { Store } from '../mvcc/store.ts'
 import type { Snapshotter } from './snapshotter.ts'
 import { nextTurn } from './turn.ts'
 
-/** Keys looked at and records deleted in one slice: one to two milliseconds of work. */
-const SLICE_WORK = 400
+/** Keys looked at and records deleted in one slice: about half a millisecond of work. */
+const SLICE_WORK = 100
 /** How often a cut looks again whether the read that holds it up has ended. */
 const BLOCKED_RETRY_MS = 10
 

@@ -60,8 +60,8 @@ import type { ResponseHeaders } from '../response-header.ts'
 import type { SpaceGuard } from '../space-guard.ts'
 import { nextTurn } from '../turn.ts'
 
-/** Keys read between two turns of the event loop: one to two milliseconds of work. */
-const SLICE_KEYS = 400
+/** Keys read between two turns of the event loop: about half a millisecond of work. */
+const SLICE_KEYS = 100
 
 export interface KvServiceOptions {
   readonly maxTxnOps: number
