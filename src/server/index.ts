@@ -64,33 +64,36 @@ async function run(config: Config, log: Log): Promise<void> {
   // What nobody expected is a bug or a broken invariant: going on could make it worse.
   process.on('uncaughtException', (error) => end('the server ends on an unexpected error', error))
   process.on('unhandledRejection', (error) => end('the server ends on an unexpected error', error))
+  let member: Member | undefined
+  endOnSignal(logger, log, async () => member?.stop())
   const started = await Member.start(config, log, (error) => end(error.message))
   if (!started.ok) {
     end(started.message)
     return
   }
+  member = started.member
   if (process.stderr.isTTY) printFirstSteps(config, (text) => process.stderr.write(text))
-  stopOnSignal(started.member, logger, log)
 }
 
-function stopOnSignal(member: Member, logger: Logger, log: Log): void {
+/** `stop` has nothing to do while the member starts: it has acknowledged nothing yet. */
+function endOnSignal(logger: Logger, log: Log, stop: () => Promise<void>): void {
   let stoppingSinceMs: number | undefined
   const end = (): void => {
     logger.info('server stopped')
     log.close()
     process.exit(0)
   }
-  const stop = (signal: NodeJS.Signals): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
     const nowMs = performance.now()
     stoppingSinceMs ??= nowMs
     if (nowMs - stoppingSinceMs > SECOND_SIGNAL_MS) process.exit(1)
     if (nowMs > stoppingSinceMs) return
     logger.info('received signal; shutting down', { signal })
     setTimeout(end, STOP_LIMIT_MS)
-    void member.stop().then(end)
+    void stop().then(end)
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
 }
 
 await main()
