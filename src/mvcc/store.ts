@@ -14,7 +14,7 @@ import type { KeyRange } from '../base/key-range.ts'
 import type { Key } from '../base/key.ts'
 import type { Backend } from '../base/ports.ts'
 import { Compaction, type CompactionHost, type RemovedRevision } from './compaction.ts'
-import { hashEverything, hashHistory } from './hash.ts'
+import { hashEverything, hashHistory, hashOfNothing } from './hash.ts'
 import { historyOf, type HistoricChange } from './history.ts'
 import type { KeyVersion } from './key-index.ts'
 import type { EncodedKeyValue } from './kv.ts'
@@ -236,16 +236,23 @@ export class Store {
     }
   }
 
-  /** HashKV at `revision`, or at the current one for 0. `onSlice` is awaited between batches. */
+  /**
+   * HashKV at `revision`, or at the current one for 0. As in etcd a negative revision is not an
+   * error: nothing is older, and the hash is that of no records. `onSlice` is awaited between
+   * batches.
+   */
   async hash(revision: number, onSlice: () => Promise<void>): Promise<HashResult> {
+    const compactRevision = this.#compactedRevision
+    if (revision < 0) {
+      return { ok: true, hash: hashOfNothing(), compactRevision, hashRevision: revision }
+    }
     const checked = this.checkRevision(revision)
     if (!checked.ok) return checked
-    const bounds = { revision: checked.revision, compactedRevision: this.#compactedRevision }
+    const bounds = { revision: checked.revision, compactedRevision: compactRevision }
     const pin = this.pin(bounds.compactedRevision)
     try {
       const hash = await hashHistory(this.#backend, this.#index, bounds, onSlice)
-      const { compactedRevision: compactRevision, revision: hashRevision } = bounds
-      return { ok: true, hash, compactRevision, hashRevision }
+      return { ok: true, hash, compactRevision, hashRevision: checked.revision }
     } finally {
       pin.release()
     }

@@ -403,6 +403,8 @@ describe('Store', () => {
     expect(busy).toEqual(quiet)
     const late = await subject.store.hash(30, noSlice)
     expect(late).toEqual({ ok: false, error: 'compacted' })
+    const negative = await subject.store.hash(-5, noSlice)
+    expect(negative).toMatchObject({ ok: true, hashRevision: -5, hash: crc32c(Buffer.from('key')) })
     const future = await subject.store.hash(1000, noSlice)
     expect(future).toEqual({ ok: false, error: 'future' })
   })
