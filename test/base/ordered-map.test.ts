@@ -75,7 +75,7 @@ describe('OrderedMap', () => {
   it('holds what a sorted array holds, with exact aggregates, after any operations', () => {
     fc.assert(
       fc.property(
-        fc.array(anyOperation, { maxLength: 40 }),
+        fc.array(anyOperation, { maxLength: 40, size: 'max' }),
         anyBound,
         anyBound,
         (operations, start, end) => {
@@ -94,14 +94,14 @@ describe('OrderedMap', () => {
           for (const [key, item] of model.items) expect(map.get(key)).toBe(item)
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 50 },
     )
   })
 
   it('counts what is live at a stamp, asking only values of subtrees modified since', () => {
     fc.assert(
       fc.property(
-        fc.array(anyOperation, { maxLength: 30 }),
+        fc.array(anyOperation, { maxLength: 30, size: 'max' }),
         fc.nat(30),
         anyBound,
         anyBound,
@@ -122,15 +122,19 @@ describe('OrderedMap', () => {
 
   it('passes over subtrees without live values unmodified since a stamp, and nothing else', () => {
     fc.assert(
-      fc.property(fc.array(anyOperation, { maxLength: 30 }), fc.nat(30), (operations, stamp) => {
-        const map = new OrderedMap<Item>(MEASURE)
-        const model = new Model()
-        operations.forEach((operation, i) => apply(operation, map, model, i))
-        const seen = new Set(entriesOf(map, undefined, undefined, stamp).map(([key]) => key))
-        for (const [key, item] of model.items) {
-          if (item.live || item.stamp > stamp) expect(seen.has(key)).toBe(true)
-        }
-      }),
+      fc.property(
+        fc.array(anyOperation, { maxLength: 30, size: 'max' }),
+        fc.nat(30),
+        (operations, stamp) => {
+          const map = new OrderedMap<Item>(MEASURE)
+          const model = new Model()
+          operations.forEach((operation, i) => apply(operation, map, model, i))
+          const seen = new Set(entriesOf(map, undefined, undefined, stamp).map(([key]) => key))
+          for (const [key, item] of model.items) {
+            if (item.live || item.stamp > stamp) expect(seen.has(key)).toBe(true)
+          }
+        },
+      ),
       { numRuns: 60 },
     )
     const map = new OrderedMap<Item>(MEASURE)
@@ -153,6 +157,28 @@ describe('OrderedMap', () => {
       map.verify()
       map.set('a' as Key, { live: true, stamp: 2 })
       expect(entriesOf(map)).toHaveLength(1)
+    }
+  })
+
+  it('stays valid while runs of keys of a deep tree go and come back', () => {
+    const map = new OrderedMap<Item>(MEASURE)
+    for (const key of runKeys(0, 30_000)) map.set(key, { live: true, stamp: 0 })
+    let state = 1
+    const below = (bound: number): number => {
+      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+      return (state >>> 8) % bound
+    }
+    let size = 30_000
+    for (let stamp = 1; stamp <= 60; stamp++) {
+      for (const key of runKeys(below(30_000), below(5000))) if (map.delete(key)) size--
+      map.verify()
+      for (const key of runKeys(below(30_000), below(1500))) {
+        if (map.get(key) === undefined) size++
+        map.set(key, { live: stamp % 2 === 0, stamp })
+        expect(map.get(key)?.stamp).toBe(stamp)
+      }
+      map.verify()
+      expect(map.size).toBe(size)
     }
   })
 
