@@ -64,19 +64,22 @@ async function run(config: Config, log: Log): Promise<void> {
   // What nobody expected is a bug or a broken invariant: going on could make it worse.
   process.on('uncaughtException', (error) => end('the server ends on an unexpected error', error))
   process.on('unhandledRejection', (error) => end('the server ends on an unexpected error', error))
-  let member: Member | undefined
-  endOnSignal(logger, log, async () => member?.stop())
+  const onStarted = endOnSignal(logger, log)
   const started = await Member.start(config, log, (error) => end(error.message))
   if (!started.ok) {
     end(started.message)
     return
   }
-  member = started.member
+  onStarted(started.member)
   if (process.stderr.isTTY) printFirstSteps(config, (text) => process.stderr.write(text))
 }
 
-/** `stop` has nothing to do while the member starts: it has acknowledged nothing yet. */
-function endOnSignal(logger: Logger, log: Log, stop: () => Promise<void>): void {
+/**
+ * Listens for signals from now on. While the member starts there is nothing to stop: it has
+ * acknowledged nothing. To be told of it when it has started.
+ */
+function endOnSignal(logger: Logger, log: Log): (started: Member) => void {
+  let member: Member | undefined
   let stoppingSinceMs: number | undefined
   const end = (): void => {
     logger.info('server stopped')
@@ -90,10 +93,12 @@ function endOnSignal(logger: Logger, log: Log, stop: () => Promise<void>): void 
     if (nowMs > stoppingSinceMs) return
     logger.info('received signal; shutting down', { signal })
     setTimeout(end, STOP_LIMIT_MS)
-    void stop().then(end)
+    if (member === undefined) end()
+    else void member.stop().then(end)
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  return (started) => (member = started)
 }
 
 await main()

@@ -252,7 +252,7 @@ function requestOperation(depth: number): Arbitrary<Message> {
     choices.push({ weight: 3, arbitrary: nested as Arbitrary<never> })
   }
   return fc.oneof(
-    { weight: 60, arbitrary: fc.oneof(...choices) as Arbitrary<Message> },
+    { weight: 60, arbitrary: fc.oneof(...choices) },
     {
       weight: 1,
       arbitrary: fc.constant<Message>({}),
