@@ -1,7 +1,8 @@
-/** `npm run bench -- put | range | responsive`: see README.md here. */
+/** `npm run bench -- put | range | lease | responsive | watch-fanout | watch-memory`: see README.md here. */
 
 import { writeFileSync } from 'node:fs'
 import { comparisonTable } from './comparison.ts'
+import { benchLease, leaseCases } from './lease.ts'
 import { describeMachine, machineLines } from './machine.ts'
 import { parseOptions, usage } from './options.ts'
 import type { Options } from './options.ts'
@@ -11,6 +12,8 @@ import { benchRange, rangeCases } from './range.ts'
 import { benchResponsive, responsiveTable } from './responsive.ts'
 import type { Target } from './server-process.ts'
 import { findTargets } from './targets.ts'
+import { benchWatchFanout, watchFanoutTable } from './watch-fanout.ts'
+import { benchWatchMemory, watchMemoryTable } from './watch-memory.ts'
 
 interface Result {
   readonly text: string
@@ -28,14 +31,31 @@ const benchmarks: Readonly<
     const samples = await benchRange(targets, options)
     return { samples, text: comparisonTable(targets, rangeCases(options), samples) }
   },
+  async lease(targets, options) {
+    const samples = await benchLease(targets, options)
+    return { samples, text: comparisonTable(targets, leaseCases(options), samples) }
+  },
   async responsive(targets, options) {
     const samples = await benchResponsive(targets, options)
     return { samples, text: responsiveTable(samples) }
   },
+  async 'watch-fanout'(targets, options) {
+    const samples = await benchWatchFanout(targets, options)
+    return { samples, text: watchFanoutTable(targets, options, samples) }
+  },
+  async 'watch-memory'(targets, options) {
+    const samples = await benchWatchMemory(targets, options)
+    return { samples, text: watchMemoryTable(samples) }
+  },
 }
 
-/** Responsive's work has to be long; the others need fewer keys. */
-const defaultKeys: Readonly<Record<string, string>> = { responsive: '200000' }
+/** What a benchmark needs when nothing else is given. */
+const defaults: Readonly<Record<string, readonly string[]>> = {
+  responsive: ['--keys', '200000'],
+  lease: ['--keys', '10000'],
+  'watch-fanout': ['--clients', '1,100,1000'],
+  'watch-memory': ['--clients', '1000', '--value-bytes', '1024'],
+}
 
 async function main([name = '', ...args]: readonly string[]): Promise<void> {
   const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined
@@ -44,7 +64,7 @@ async function main([name = '', ...args]: readonly string[]): Promise<void> {
     process.exitCode = 2
     return
   }
-  const options = parseOptions(['--keys', defaultKeys[name] ?? '100000', ...args])
+  const options = parseOptions([...(defaults[name] ?? []), ...args])
   const targets = findTargets(options)
   const machine = describeMachine(options.dataDir)
   const { text, samples } = await benchmark(targets, options)

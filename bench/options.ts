@@ -23,14 +23,14 @@ export interface Options {
   readonly profileDir: string | undefined
 }
 
-export const usage = `npm run bench -- put | range | responsive [options]
+export const usage = `npm run bench -- put | range | lease | responsive | watch-fanout | watch-memory [options]
 
-  --clients 1,32,256     numbers of clients to measure
+  --clients 1,32,256     numbers of clients to measure (watch-…: of watchers)
   --rounds 3             measure every server this often, in turns
   --seconds 5            length of one measurement
   --warm-up 1            seconds before it that do not count
   --value-bytes 256      size of a value
-  --keys 100000          key space (responsive: 200000 keys and revisions)
+  --keys 100000          key space (responsive: 200000 keys and revisions; lease: 10000)
   --connections N        connections for all clients (default: one each, at most 32)
   --workers N            threads of the load generator (default: 1 below 16 clients, else 2)
   --only quorate|etcd    measure one side alone

@@ -30,7 +30,7 @@ describe('the table "What works" of the README', () => {
     expect(listed.toSorted()).toEqual([...flagNames(), 'version', 'help'].toSorted())
   })
 
-  test.each(['KV', 'Cluster', 'Maintenance'])(
+  test.each(['KV', 'Watch', 'Cluster', 'Maintenance'])(
     'lists exactly the calls of %s that are served',
     (name) => {
       const prefix = `/etcdserverpb.${name}/`

@@ -41,6 +41,12 @@ export interface CallListener {
   onEnd(status: number, message: string, bytes: number, at: number): void
 }
 
+/** A call that is kept open: every request gets one answer on it. */
+export interface OpenCall {
+  /** Sends the request's message alone; its bytes are copied at once. */
+  send(request: Request): void
+}
+
 interface Stream {
   readonly listener: CallListener
   status: number
@@ -141,6 +147,20 @@ export class GrpcConnection {
     }
   }
 
+  /**
+   * Starts a call that stays open after its first request. Only for a few small messages in
+   * flight: the stream's own window is taken to be topped up by the server in time.
+   */
+  open(request: Request, listener: CallListener): OpenCall {
+    assert(this.#canSend(request.flowBytes), 'an open call is not made to wait')
+    const streamId = this.#nextStreamId
+    const flagsAt = request.dataOffset + 4
+    const frames = Buffer.from(request.frames)
+    frames[flagsAt] = 0
+    this.#send(frames, request.dataOffset, request.flowBytes, listener)
+    return { send: (next) => this.#sendMessage(streamId, next) }
+  }
+
   /** Ends the connection; calls in flight end with UNAVAILABLE. */
   close(): void {
     this.#fail('closed by this client')
@@ -160,6 +180,15 @@ export class GrpcConnection {
     frames.copy(this.#output, at)
     this.#output.writeUInt32BE(streamId, at + 5)
     this.#output.writeUInt32BE(streamId, at + dataOffset + 5)
+  }
+
+  #sendMessage(streamId: number, { frames, dataOffset, flowBytes }: Request): void {
+    if (this.#closedBy !== undefined) return
+    this.#sendWindow -= flowBytes
+    const at = this.#reserve(frames.length - dataOffset)
+    frames.copy(this.#output, at, dataOffset)
+    this.#output[at + 4] = 0
+    this.#output.writeUInt32BE(streamId, at + 5)
   }
 
   #sendWaiting(): void {

@@ -2,8 +2,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../../src/base/assert.ts'
-import { GrpcConnection, statusUnavailable } from './connection.ts'
+import { GrpcConnection, statusUnavailable, statusUnknown } from './connection.ts'
 import { Histogram } from './histogram.ts'
+import { messagePrefixBytes } from './request.ts'
 import type { WorkerCommand, WorkerMessage, WorkerPlan, WorkerReport } from './worker-plan.ts'
 import { openWorkload } from './workload.ts'
 import type { RequestSource } from './workload.ts'
@@ -32,9 +33,13 @@ class LoadClients {
 
   start(): void {
     this.mark()
-    const { clients, paceMs } = this.#plan
+    const { clients, paceMs, workload } = this.#plan
     if (paceMs === undefined) {
-      for (let client = 0; client < clients; client++) this.#startClient(client)
+      const isOpen = workload.kind === 'keep-alive' && workload.isOpen
+      for (let client = 0; client < clients; client++) {
+        if (isOpen) this.#startOpenClient(client)
+        else this.#startClient(client)
+      }
     } else this.#startPace(paceMs)
   }
 
@@ -80,6 +85,35 @@ class LoadClients {
       },
     }
     callNext(performance.now())
+  }
+
+  /** A closed loop on one call that stays open: the answer to one message sends the next. */
+  #startOpenClient(client: number): void {
+    const connection = this.#connections[client % this.#connections.length]
+    const first = this.#source.next()
+    assert(connection !== undefined && first !== undefined, 'a client has a connection and work')
+    let startedAt = performance.now()
+    let missingBytes = 0
+    this.#inFlight++
+    const call = connection.open(first, {
+      onData: (bytes, start, end) => {
+        // An answer may come in pieces; its length stands at its beginning, which is never cut.
+        if (missingBytes === 0) missingBytes = messagePrefixBytes + bytes.readUInt32BE(start + 1)
+        missingBytes -= end - start
+        assert(missingBytes >= 0, 'one answer at a time')
+        if (missingBytes > 0) return
+        const at = performance.now()
+        this.#count(0, '', end - start, at - startedAt)
+        const next = this.#isStopped ? undefined : this.#source.next()
+        if (next === undefined) return
+        startedAt = at
+        this.#inFlight++
+        call.send(next)
+      },
+      onEnd: (status, message, bytes, at) => {
+        this.#count(status === 0 ? statusUnknown : status, message, bytes, at - startedAt)
+      },
+    })
   }
 
   #stopClient(): void {

@@ -15,6 +15,9 @@ export const keyPrefix = 'bench/'
 const keyDigits = 9
 const groupDigits = 7
 export const keysPerGroup = 100
+/** From here on lease ids have four octets as varints, for more than 200 million of them. */
+export const firstLeaseId = 2 ** 21
+const leaseIdOctets = 4
 
 export type Workload =
   /** Puts to random keys of a space; values are pseudo-random bytes. */
@@ -30,6 +33,13 @@ export type Workload =
   | { readonly kind: 'get'; readonly keySpace: number; readonly serializable: boolean }
   /** Ranges over the 100 keys of one random group, linearizable. */
   | { readonly kind: 'prefix'; readonly keySpace: number }
+  /** Grants leases 0, 1, 2 … `count`−1 for an hour, each once over all clients. */
+  | { readonly kind: 'grant'; readonly count: number }
+  /**
+   * Keeps one random lease of `leases` alive: each client on a stream that stays open, as a client
+   * library does it, or each time on a stream of its own, as KeepAliveOnce does.
+   */
+  | { readonly kind: 'keep-alive'; readonly leases: number; readonly isOpen: boolean }
 
 export interface RequestSource {
   /** The next request, valid until the next call; undefined when a bounded workload is used up. */
@@ -68,6 +78,16 @@ export function openWorkload(
     }
     case 'prefix':
       return openPrefixWorkload(authority, Math.floor(workload.keySpace / keysPerGroup), random)
+    case 'grant': {
+      let number = share.index
+      return numbered(grantRequest(authority), () => {
+        if (number >= workload.count) return undefined
+        number += share.count
+        return number - share.count
+      })
+    }
+    case 'keep-alive':
+      return numbered(keepAliveRequest(authority), () => random() % workload.leases)
     default:
       return unreachable(workload)
   }
@@ -115,6 +135,23 @@ function keyed(
   }
 }
 
+/** Writes the lease id that `draw` gives into the request, whose last field it is. */
+function numbered(request: Request, draw: () => number | undefined): RequestSource {
+  const offset = request.frames.length - leaseIdOctets
+  return {
+    next() {
+      const number = draw()
+      if (number === undefined) return undefined
+      let rest = firstLeaseId + number
+      for (let i = 0; i < leaseIdOctets; i++) {
+        request.frames[offset + i] = (rest & 0x7f) | (i < leaseIdOctets - 1 ? 0x80 : 0)
+        rest >>>= 7
+      }
+      return request
+    },
+  }
+}
+
 function writeDigits(bytes: Buffer, offset: number, digits: number, number: number): void {
   let rest = number
   for (let at = offset + digits - 1; at >= offset; at--) {
@@ -142,6 +179,19 @@ function putRequest(
 
 function rangeRequest(authority: string, fields: readonly Buffer[]): Request {
   return encodeRequest('/etcdserverpb.KV/Range', authority, Buffer.concat(fields))
+}
+
+function grantRequest(authority: string): Request {
+  const message = Buffer.concat([varintField(1, 3600), varintField(2, firstLeaseId)])
+  return encodeRequest('/etcdserverpb.Lease/LeaseGrant', authority, message)
+}
+
+function keepAliveRequest(authority: string): Request {
+  return encodeRequest(
+    '/etcdserverpb.Lease/LeaseKeepAlive',
+    authority,
+    varintField(1, firstLeaseId),
+  )
 }
 
 /** xorshift32: whole numbers 1 … 2^32−1, the same for the same seed. */

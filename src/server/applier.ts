@@ -7,6 +7,7 @@
  */
 
 import { assert, AssertionError, unreachable } from '../base/assert.ts'
+import type { Lease, LeaseTable } from '../lease/lease-table.ts'
 import type { Commit, Store } from '../mvcc/store.ts'
 import type { ConfChange, ConfState, Entry, MemberId } from '../raft/types.ts'
 import {
@@ -16,20 +17,31 @@ import {
   type AlarmResponseInput,
   type CompactionRequest,
   type CompactionResponseInput,
-  type PutRequest,
-  type TxnRequest,
+  type LeaseCheckpointResponseInput,
+  type LeaseGrantRequest,
+  type LeaseGrantResponseInput,
+  type LeaseRevokeResponseInput,
 } from '../rpc/codec/etcdserverpb.ts'
 import {
   ConfChange_Type as ConfChangeType,
   decodeConfChange,
   decodeInternalRequest,
   type InternalRequest,
+  type LeaseCheckpoints,
+  type LeaseRevocation,
 } from '../rpc/codec/quoratepb.ts'
 import { Alarms } from './alarms.ts'
-import { applyDeleteRange, applyPut, applyTxn, type KvState, type Outcome } from './apply-txn.ts'
+import {
+  applyDeleteRange,
+  applyPut,
+  applyRevoke,
+  applyTxn,
+  type KvState,
+  type Outcome,
+} from './apply-txn.ts'
 import { CHECKPOINT_FORMAT, type Checkpoint } from './checkpoint.ts'
 import { Membership } from './membership.ts'
-import { requestCost } from './quota.ts'
+import { requestCost, type GrowingRequest } from './quota.ts'
 
 /** The outcome of one entry, addressed to the proposer that waits for it. */
 export interface Applied {
@@ -40,6 +52,7 @@ export interface Applied {
 
 export class Applier {
   readonly store: Store
+  readonly leases: LeaseTable
   readonly membership: Membership
   readonly alarms: Alarms
   readonly #kv: KvState
@@ -48,11 +61,16 @@ export class Applier {
   #appliedTerm: number
   #confState: ConfState
 
-  /** `store` has been restored to the checkpoint's revision. */
-  constructor(store: Store, checkpoint: Checkpoint, onCommit: (commit: Commit) => void) {
+  /** `store` and `leases` are as they were at the checkpoint. */
+  constructor(
+    store: Store,
+    leases: LeaseTable,
+    checkpoint: Checkpoint,
+    onCommit: (commit: Commit) => void,
+  ) {
     this.store = store
-    // Why: until leases can be granted, none exists that a put could name.
-    this.#kv = { store, onCommit, hasLease: () => false }
+    this.leases = leases
+    this.#kv = { store, leases, onCommit }
     this.membership = new Membership(checkpoint.clusterId, checkpoint.membership)
     this.alarms = new Alarms(checkpoint.alarms)
     this.#memberId = checkpoint.memberId
@@ -65,12 +83,17 @@ export class Applier {
     return this.#appliedIndex
   }
 
+  /** The term of the last entry applied. */
+  get appliedTerm(): number {
+    return this.#appliedTerm
+  }
+
   /** Undefined for entries that nobody proposed through a request, such as a leader's no-op. */
   applyNormal(entry: Entry): Applied | undefined {
     this.#advance(entry)
     if (entry.data.length === 0) return undefined
     const internal = decodeInternalRequest(entry.data)
-    const outcome = this.#applyRequest(internal.request)
+    const outcome = this.#applyRequest(internal.request, entry)
     return { proposer: internal.proposer, requestId: internal.requestId, outcome }
   }
 
@@ -109,6 +132,7 @@ export class Applier {
       finishedCompactRevision: this.store.finishedCompactRevision,
       membership: this.membership.state(),
       alarms: this.alarms.list(),
+      leases: this.leases.state(),
     }
   }
 
@@ -125,7 +149,7 @@ export class Applier {
     this.#appliedTerm = entry.term
   }
 
-  #applyRequest(request: InternalRequest['request']): Outcome<object> {
+  #applyRequest(request: InternalRequest['request'], entry: Entry): Outcome<object> {
     switch (request?.case) {
       case 'put':
         return this.#refuse(request.value) ?? applyPut(this.#kv, request.value)
@@ -133,6 +157,12 @@ export class Applier {
         return this.#refuse() ?? applyDeleteRange(this.#kv, request.value)
       case 'txn':
         return this.#refuse(request.value) ?? applyTxn(this.#kv, request.value)
+      case 'leaseGrant':
+        return this.#refuse(request.value) ?? this.#applyLeaseGrant(request.value, entry)
+      case 'leaseRevoke':
+        return this.#refuse() ?? this.#applyLeaseRevoke(request.value, entry)
+      case 'leaseCheckpoint':
+        return this.#applyLeaseCheckpoint(request.value, entry)
       case 'compaction':
         return this.#refuse() ?? this.#applyCompaction(request.value)
       case 'alarm':
@@ -153,10 +183,48 @@ export class Applier {
   }
 
   /** A corrupt cluster changes nothing any more; one without space stores nothing more. */
-  #refuse(growing?: PutRequest | TxnRequest): Outcome<never> | undefined {
+  #refuse(growing?: GrowingRequest): Outcome<never> | undefined {
     if (this.alarms.isActive(AlarmType.CORRUPT)) return { ok: false, error: 'corrupt' }
     if (growing === undefined || !this.alarms.isActive(AlarmType.NOSPACE)) return undefined
     return requestCost(growing) > 0 ? { ok: false, error: 'no-space' } : undefined
+  }
+
+  #applyLeaseGrant(
+    { id, ttl }: LeaseGrantRequest,
+    { index }: Entry,
+  ): Outcome<LeaseGrantResponseInput> {
+    const granted = this.leases.grant(id, ttl, index)
+    return granted.ok ? this.#done({ id, ttl }) : granted
+  }
+
+  #applyLeaseRevoke(
+    { lease: id, term, grantIndex }: LeaseRevocation,
+    entry: Entry,
+  ): Outcome<LeaseRevokeResponseInput> {
+    const hasExpired = grantIndex !== 0
+    // What a leader found expired counts in its own term only: the next one gives more time.
+    if (hasExpired && term !== entry.term) return { ok: false, error: 'leader-changed' }
+    const lease = this.#lease(id, grantIndex)
+    return lease === undefined
+      ? { ok: false, error: 'lease-not-found' }
+      : applyRevoke(this.#kv, lease)
+  }
+
+  #applyLeaseCheckpoint(
+    { term, leases }: LeaseCheckpoints,
+    entry: Entry,
+  ): Outcome<LeaseCheckpointResponseInput> {
+    if (term !== entry.term) return { ok: false, error: 'leader-changed' }
+    for (const { lease, grantIndex, remainingTtl } of leases) {
+      if (this.#lease(lease, grantIndex) !== undefined) this.leases.checkpoint(lease, remainingTtl)
+    }
+    return this.#done({})
+  }
+
+  /** The lease that the entry at `grantIndex` granted, if it still exists; 0 for any. */
+  #lease(id: bigint, grantIndex: number): Lease | undefined {
+    const lease = this.leases.get(id)
+    return grantIndex === 0 || lease?.grantIndex === grantIndex ? lease : undefined
   }
 
   #applyCompaction(request: CompactionRequest): Outcome<CompactionResponseInput> {

@@ -7,6 +7,7 @@
 
 import { assert } from '../base/assert.ts'
 import { keyRange } from '../base/key-range.ts'
+import type { Lease, LeaseTable } from '../lease/lease-table.ts'
 import { decodeKeyValue, type EncodedKeyValue, type KeyValue } from '../mvcc/kv.ts'
 import type { Commit, KeyVersion, Store } from '../mvcc/store.ts'
 import type { WriteTransaction } from '../mvcc/write-transaction.ts'
@@ -16,6 +17,7 @@ import {
   type Compare,
   type DeleteRangeRequest,
   type DeleteRangeResponseInput,
+  type LeaseRevokeResponseInput,
   type PutRequest,
   type PutResponseInput,
   type RangeRequest,
@@ -36,8 +38,7 @@ export type Outcome<Response> =
 /** What the operations work on. */
 export interface KvState {
   readonly store: Store
-  /** Whether a lease exists, as far as puts are concerned. */
-  hasLease(lease: bigint): boolean
+  readonly leases: LeaseTable
   /** Takes the changes of one transaction as soon as they are in the store. */
   onCommit(commit: Commit): void
 }
@@ -45,21 +46,34 @@ export interface KvState {
 export function applyPut(kv: KvState, request: PutRequest): Outcome<PutResponseInput> {
   const error = missingLease(kv, request) ?? missingPrevious(kv.store, request)
   if (error !== undefined) return { ok: false, error }
-  return write(kv, (transaction) => put(kv.store, transaction, request))
+  return write(kv, (transaction) => put(kv, transaction, request))
 }
 
 export function applyDeleteRange(
   kv: KvState,
   request: DeleteRangeRequest,
 ): Outcome<DeleteRangeResponseInput> {
-  return write(kv, (transaction) => deleteRange(kv.store, transaction, request))
+  return write(kv, (transaction) => deleteRange(kv, transaction, request))
 }
 
 export function applyTxn(kv: KvState, request: TxnRequest): Outcome<TxnResponseInput> {
   const path = choosePath(kv.store, request)
   const error = checkPath(kv, path)
   if (error !== undefined) return { ok: false, error }
-  return write(kv, (transaction) => executePath(kv.store, transaction, path))
+  return write(kv, (transaction) => executePath(kv, transaction, path))
+}
+
+/** Ends a lease and deletes its keys, all in one revision and in byte order. */
+export function applyRevoke(kv: KvState, lease: Lease): Outcome<LeaseRevokeResponseInput> {
+  const outcome = write(kv, (transaction) => {
+    for (const key of kv.leases.keysOf(lease)) {
+      transaction.deleteRange({ type: 'point', key })
+      kv.leases.setLease(key, 0n)
+    }
+    return {}
+  })
+  kv.leases.revoke(lease.id)
+  return outcome
 }
 
 function write<Response>(
@@ -174,28 +188,28 @@ function unreadableRevision(store: Store, revision: number): ErrorName | undefin
   return revision < store.compactedRevision ? 'compacted' : undefined
 }
 
-function executePath(store: Store, transaction: WriteTransaction, path: Path): TxnResponseInput {
+function executePath(kv: KvState, transaction: WriteTransaction, path: Path): TxnResponseInput {
   let nested = 0
   const responses = path.ops.map(({ request }): ResponseOpInput => {
     switch (request?.case) {
       case 'requestRange': {
-        const value = range(store, request.value, transaction.readRevision)
+        const value = range(kv.store, request.value, transaction.readRevision)
         return { response: { case: 'responseRange', value } }
       }
       case 'requestPut': {
         const header = { revision: transaction.revision }
-        const value = { header, ...put(store, transaction, request.value) }
+        const value = { header, ...put(kv, transaction, request.value) }
         return { response: { case: 'responsePut', value } }
       }
       case 'requestDeleteRange': {
-        const deleted = deleteRange(store, transaction, request.value)
+        const deleted = deleteRange(kv, transaction, request.value)
         const value = { header: { revision: transaction.readRevision }, ...deleted }
         return { response: { case: 'responseDeleteRange', value } }
       }
       case 'requestTxn': {
         const taken = path.nested[nested++]
         assert(taken !== undefined, 'a nested transaction has a path')
-        const value = { header: {}, ...executePath(store, transaction, taken) }
+        const value = { header: {}, ...executePath(kv, transaction, taken) }
         return { response: { case: 'responseTxn', value } }
       }
       case undefined:
@@ -214,7 +228,11 @@ function readRevision(request: RangeRequest, current: number): number {
   return request.revision > 0 ? request.revision : current
 }
 
-function put(store: Store, transaction: WriteTransaction, request: PutRequest): PutResponseInput {
+function put(
+  { store, leases }: KvState,
+  transaction: WriteTransaction,
+  request: PutRequest,
+): PutResponseInput {
   const { key } = request
   let { value, lease } = request
   let prevKv: EncodedKeyValue | undefined
@@ -229,21 +247,23 @@ function put(store: Store, transaction: WriteTransaction, request: PutRequest): 
     }
   }
   transaction.put(key, value, lease)
+  leases.setLease(key, lease)
   return { prevKv }
 }
 
 function deleteRange(
-  store: Store,
+  { store, leases }: KvState,
   transaction: WriteTransaction,
   request: DeleteRangeRequest,
 ): DeleteRangeResponseInput {
   const deleted = transaction.deleteRange(keyRange(request.key, request.rangeEnd))
+  for (const { key } of deleted) leases.setLease(key, 0n)
   const prevKvs = request.prevKv ? deleted.map((version) => store.record(version.modRevision)) : []
   return { deleted: deleted.length, prevKvs }
 }
 
 function missingLease(kv: KvState, request: PutRequest): ErrorName | undefined {
-  return request.lease !== 0n && !kv.hasLease(request.lease) ? 'lease-not-found' : undefined
+  return request.lease !== 0n && !kv.leases.has(request.lease) ? 'lease-not-found' : undefined
 }
 
 function missingPrevious(store: Store, request: PutRequest): ErrorName | undefined {

@@ -6,7 +6,9 @@
  *   known one:      checkpoint ─► drop newer records ─► rebuild the index ─► replay the log behind it
  */
 
-import type { Clock, Logger, Random } from '../base/ports.ts'
+import type { Key } from '../base/key.ts'
+import type { Backend, Clock, Logger, Random } from '../base/ports.ts'
+import { LeaseTable } from '../lease/lease-table.ts'
 import { Store } from '../mvcc/store.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import { NO_MEMBER, type Entry, type MemberId } from '../raft/types.ts'
@@ -52,6 +54,7 @@ export interface OpenedStorage {
 export interface Bootstrapped {
   readonly checkpoint: Checkpoint
   readonly store: Store
+  readonly leases: LeaseTable
   readonly raw: RawNode
   /** The last index of the log: start-up is over when it is applied. */
   readonly lastIndex: number
@@ -77,24 +80,30 @@ export async function bootstrap(
   const gap = findGap(checkpoint, log)
   if (gap !== undefined) return { ok: false, message: gap }
   const startMs = options.clock.nowMs()
-  const store = await Store.restore(
-    new RecountingBackend(storage.state),
-    {
-      revision: checkpoint.revision,
-      compactedRevision: checkpoint.compactedRevision,
-      finishedCompactRevision: checkpoint.finishedCompactRevision,
-    },
-    nextTurn,
-  )
+  const { store, leases } = await restoreState(new RecountingBackend(storage.state), checkpoint)
   options.logger.info('restored the store from the checkpoint', {
     'checkpoint-index': checkpoint.appliedIndex,
     revision: store.currentRevision,
     keys: store.keyCount,
+    leases: leases.size,
     'took-ms': Math.round(options.clock.nowMs() - startMs),
   })
   const raw = newRawNode(checkpoint, log, options)
   const lastIndex = log.entries.at(-1)?.index ?? checkpoint.appliedIndex
-  return { ok: true, member: { checkpoint, store, raw, lastIndex } }
+  return { ok: true, member: { checkpoint, store, leases, raw, lastIndex } }
+}
+
+/** The store as the checkpoint has it, and the leases with the keys that the store knows. */
+export async function restoreState(
+  backend: Backend,
+  checkpoint: Checkpoint,
+): Promise<{ readonly store: Store; readonly leases: LeaseTable }> {
+  const leaseOfKey = new Map<Key, bigint>()
+  const store = await Store.restore(backend, checkpoint, nextTurn, (key, lease) => {
+    if (lease === 0n) leaseOfKey.delete(key)
+    else leaseOfKey.set(key, lease)
+  })
+  return { store, leases: new LeaseTable(checkpoint.leases, leaseOfKey) }
 }
 
 type Loaded =

@@ -4,6 +4,7 @@
  */
 
 import { pack, unpack } from 'msgpackr'
+import type { LeaseState } from '../lease/lease-table.ts'
 import type { ConfState, MemberId } from '../raft/types.ts'
 import type { Alarm } from './alarms.ts'
 import type { MembershipState } from './membership.ts'
@@ -22,6 +23,7 @@ export interface Checkpoint {
   readonly finishedCompactRevision: number
   readonly membership: MembershipState
   readonly alarms: readonly Alarm[]
+  readonly leases: readonly LeaseState[]
 }
 
 export const CHECKPOINT_FORMAT = 1
@@ -48,6 +50,7 @@ export function initialCheckpoint(clusterId: string, memberId: MemberId): Checkp
     finishedCompactRevision: -1,
     membership: { members: [], removed: [], clusterVersion: '' },
     alarms: [],
+    leases: [],
   }
 }
 

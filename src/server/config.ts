@@ -36,6 +36,7 @@ export interface Config {
   readonly maxRequestBytes: number
   readonly maxTxnOps: number
   readonly maxConcurrentStreams: number
+  readonly watchProgressNotifyIntervalMs: number
   readonly logLevel: Settings['log-level']
   readonly logFormat: Settings['log-format']
   /** `stderr`, `stdout` or paths; at least one, each once. */
@@ -57,6 +58,10 @@ const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3
 const RECOMMENDED_QUOTA_BYTES = 8 * 1024 ** 3
 const RECOMMENDED_REQUEST_BYTES = 10 * 1024 ** 2
 const DEFAULT_SNAPSHOT_COUNT = 10_000
+const DEFAULT_PROGRESS_NOTIFY_MS = 600_000
+const MIN_PROGRESS_NOTIFY_MS = 100
+/** Timers cannot wait longer. */
+const MAX_PROGRESS_NOTIFY_MS = 2 ** 30
 const MAX_ELECTION_TIMEOUT_MS = 50_000
 /** Set for reasons of their own where etcd runs: container images, and ports to unusual machines. */
 const SPECIAL_VARIABLES = ['ETCD_VERSION', 'ETCD_UNSUPPORTED_ARCH']
@@ -236,12 +241,22 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
     maxRequestBytes: requestBytes,
     maxTxnOps: settings['max-txn-ops'],
     maxConcurrentStreams: settings['max-concurrent-streams'],
+    watchProgressNotifyIntervalMs: progressNotifyMs(settings, warnings),
     logLevel: settings['log-level'],
     logFormat: settings['log-format'],
     logOutputs: settings['log-outputs'],
     metrics: settings.metrics,
     listenMetricsUrls: settings['listen-metrics-urls'],
   }
+}
+
+/** As etcd: 0 and below stand for the default, and what is too short is lengthened. */
+function progressNotifyMs(settings: Settings, warnings: string[]): number {
+  const given = settings['watch-progress-notify-interval']
+  if (given <= 0) return DEFAULT_PROGRESS_NOTIFY_MS
+  if (given >= MIN_PROGRESS_NOTIFY_MS) return Math.min(given, MAX_PROGRESS_NOTIFY_MS)
+  warnings.push(`watch-progress-notify-interval ${given}ms is lengthened to 100ms, the least`)
+  return MIN_PROGRESS_NOTIFY_MS
 }
 
 function checkBindUrls(settings: Settings): void {

@@ -18,6 +18,8 @@ const TABLE = {
   future: [STATUS.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision'],
   'no-space': [STATUS.RESOURCE_EXHAUSTED, 'etcdserver: mvcc: database space exceeded'],
   'lease-not-found': [STATUS.NOT_FOUND, 'etcdserver: requested lease not found'],
+  'lease-exists': [STATUS.FAILED_PRECONDITION, 'etcdserver: lease already exists'],
+  'lease-ttl-too-large': [STATUS.OUT_OF_RANGE, 'etcdserver: too large lease TTL'],
   'request-too-large': [STATUS.INVALID_ARGUMENT, 'etcdserver: request is too large'],
   'too-many-requests': [STATUS.RESOURCE_EXHAUSTED, 'etcdserver: too many requests'],
   'no-leader': [STATUS.UNAVAILABLE, 'etcdserver: no leader'],

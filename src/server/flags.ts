@@ -3,6 +3,7 @@
  * the environment, the config file and the help text are all read off it.
  */
 
+import { parseDurationMs } from './durations.ts'
 import { parseUrls, type ServerUrl } from './server-url.ts'
 
 export type Parsed<T> =
@@ -157,6 +158,13 @@ export const FLAGS = {
     description: 'most streams that one client connection may have open',
     parse: wholeNumber(0, UINT32_MAX),
   },
+  'watch-progress-notify-interval': {
+    group: 'Limits',
+    placeholder: 'duration',
+    default: '10m',
+    description: 'time between two progress notifications of a quiet watch',
+    parse: duration,
+  },
   'log-level': {
     group: 'Logging and monitoring',
     placeholder: 'level',
@@ -241,6 +249,13 @@ function wholeNumber(
     if (value > max) return { ok: false, reason: `expected ${max} or less` }
     return { ok: true, value }
   }
+}
+
+/** In milliseconds. */
+function duration(text: string): Parsed<number> {
+  const value = parseDurationMs(text)
+  if (value === undefined) return { ok: false, reason: 'expected a duration, such as 1m30s' }
+  return { ok: true, value }
 }
 
 /** As in etcd, an empty list is the default. */

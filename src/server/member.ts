@@ -29,13 +29,7 @@ const DRAIN_LIMIT_MS = 700
 /** What a message may weigh beyond the request in it, as etcd allows. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024
 /** Services of the API that this version does not serve: their methods are unknown, not they. */
-const API_SERVICES = [
-  'etcdserverpb.Watch',
-  'etcdserverpb.Lease',
-  'etcdserverpb.Auth',
-  'v3lockpb.Lock',
-  'v3electionpb.Election',
-]
+const API_SERVICES = ['etcdserverpb.Auth', 'v3lockpb.Lock', 'v3electionpb.Election']
 
 const CLOCK = { nowMs: () => performance.now() }
 const RANDOM = { below: (bound: number) => randomInt(bound) }
@@ -68,6 +62,7 @@ export class Member {
       quotaBytes: config.quotaBackendBytes,
       maxRequestBytes: config.maxRequestBytes,
       maxTxnOps: config.maxTxnOps,
+      watchProgressNotifyIntervalMs: config.watchProgressNotifyIntervalMs,
       clock: CLOCK,
       logger: log.logger('server'),
       startWallMs: Date.now(),
@@ -86,6 +81,7 @@ export class Member {
 
   /** Takes no new calls, lets those in flight end for a moment, then stops the server. */
   async stop(): Promise<void> {
+    this.#server.endStreams()
     await this.#sockets.close(DRAIN_LIMIT_MS)
     await this.#server.stop()
   }

@@ -37,6 +37,11 @@ export class Metrics {
     'Bucketed histogram of db compaction total duration.',
     exponentialBounds(100, 2, 14),
   )
+  readonly leaseTtl = new Histogram(
+    'etcd_debugging_lease_ttl_total',
+    'Bucketed histogram of lease TTLs.',
+    exponentialBounds(1, 2, 24),
+  )
   healthSuccesses = 0
   healthFailures = 0
 
@@ -49,6 +54,7 @@ export class Metrics {
       this.defragment,
       this.hashRevision,
       this.compaction,
+      this.leaseTtl,
     ]) {
       histogram.register(this.registry)
     }
@@ -59,6 +65,8 @@ export class Metrics {
     this.#observeServer(sources)
     this.#observeStore(sources)
     this.#observeOperations(sources)
+    this.#observeLeases(sources)
+    this.#observeWatches(sources)
   }
 
   #observeServer({
@@ -190,6 +198,50 @@ export class Metrics {
     for (const [name, help] of names) {
       this.#counter(`etcd_mvcc_${name}_total`, help, () => operations[name])
     }
+  }
+
+  #observeWatches({ watchHub, watch }: MetricSources): void {
+    const gauges = [
+      ['watch_stream_total', 'Total number of watch streams.', () => watchHub.streamCount],
+      ['watcher_total', 'Total number of watchers.', () => watchHub.watcherCount],
+      ['slow_watcher_total', 'Total number of unsynced slow watchers.', () => watchHub.slowCount],
+      [
+        'pending_events_total',
+        'Total number of pending events to be sent.',
+        () => watchHub.waitingEvents,
+      ],
+    ] as const
+    for (const [name, help, value] of gauges) {
+      this.#gauge(`etcd_debugging_mvcc_${name}`, help, value)
+    }
+    this.#counter(
+      'etcd_debugging_mvcc_events_total',
+      'Total number of events sent by this member.',
+      () => watch.sentEvents,
+    )
+  }
+
+  #observeLeases({ leaseLoop }: MetricSources): void {
+    this.#counter(
+      'etcd_debugging_lease_granted_total',
+      'The total number of granted leases.',
+      () => leaseLoop.grantedCount,
+    )
+    this.#counter(
+      'etcd_debugging_lease_revoked_total',
+      'The total number of revoked leases.',
+      () => leaseLoop.revokedCount,
+    )
+    this.#counter(
+      'etcd_debugging_lease_renewed_total',
+      'The number of renewed leases seen by the leader.',
+      () => leaseLoop.renewedCount,
+    )
+    this.#counter(
+      'etcd_debugging_server_lease_expired_total',
+      'The total number of expired leases.',
+      () => leaseLoop.expiredCount,
+    )
   }
 
   #gauge(name: string, help: string, value: () => number): void {

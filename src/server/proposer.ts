@@ -33,6 +33,8 @@ export interface ProposerOptions {
   readonly firstRequestId: number
 }
 
+export type ProposedRequest = NonNullable<InternalRequest['request']>
+
 interface Waiter {
   readonly deadlineMs: number
   readonly resolve: (outcome: Outcome<object>) => void
@@ -62,12 +64,16 @@ export class Proposer {
     return this.#failedCount
   }
 
-  /** Resolves with what applying came to; never rejects. */
+  /**
+   * Resolves with what applying came to; never rejects. The server's own upkeep, which bounds
+   * itself, is not held up by a flood of clients' requests.
+   */
   propose<Response extends object>(
-    request: NonNullable<InternalRequest['request']>,
+    request: ProposedRequest,
+    lane: 'client' | 'upkeep' = 'client',
   ): Promise<Outcome<Response>> {
     if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
-    if (this.#sink.applyBacklog > APPLY_BACKLOG_MAX) {
+    if (lane === 'client' && this.#sink.applyBacklog > APPLY_BACKLOG_MAX) {
       return Promise.resolve({ ok: false, error: 'too-many-requests' })
     }
     const requestId = this.#nextRequestId++

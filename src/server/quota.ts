@@ -1,12 +1,24 @@
 /** The space quota: what a request may cost, and whether there is room for it. */
 
-import type { PutRequest, RequestOp, TxnRequest } from '../rpc/codec/etcdserverpb.ts'
+import type {
+  LeaseGrantRequest,
+  PutRequest,
+  RequestOp,
+  TxnRequest,
+} from '../rpc/codec/etcdserverpb.ts'
 
 /** What a key costs beside its bytes, as etcd reckons it: index, revision and record overhead. */
 const KEY_OVERHEAD_BYTES = 256
 
+/** What a lease costs. */
+const LEASE_BYTES = 64
+
+/** A request that may add to what is stored. */
+export type GrowingRequest = PutRequest | TxnRequest | LeaseGrantRequest
+
 /** An estimate of the bytes that the request adds; for a transaction, of its dearer branch. */
-export function requestCost(request: PutRequest | TxnRequest): number {
+export function requestCost(request: GrowingRequest): number {
+  if ('ttl' in request) return LEASE_BYTES
   return 'key' in request ? putCost(request) : txnCost(request)
 }
 

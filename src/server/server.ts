@@ -6,8 +6,11 @@
  *               raft node ─► log store      snapshotter ─► state store      (disk)
  */
 
+import { randomInt } from 'node:crypto'
 import type { Clock, Logger } from '../base/ports.ts'
+import { LeaseIds } from '../lease/lease-ids.ts'
 import type { Commit } from '../mvcc/store.ts'
+import { WatchHub } from '../mvcc/watch-hub.ts'
 import { NO_MEMBER, type Entry } from '../raft/types.ts'
 import type { Method } from '../rpc/engine.ts'
 import { Applier } from './applier.ts'
@@ -16,19 +19,23 @@ import { CallGuard } from './call-guard.ts'
 import { Compactor } from './compactor.ts'
 import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
+import { LeaseLoop } from './lease-loop.ts'
 import type { OperationCounts } from './metric-sources.ts'
 import { Metrics } from './metrics.ts'
-import { Proposer } from './proposer.ts'
+import { Proposer, type ProposedRequest } from './proposer.ts'
 import { RaftNode } from './raft-node.ts'
 import { ReadIndex } from './read-index.ts'
 import { ResponseHeaders } from './response-header.ts'
 import { ClusterService } from './services/cluster.ts'
 import { healthMethods } from './services/health.ts'
 import { KvService } from './services/kv.ts'
+import { LeaseService } from './services/lease.ts'
 import { MaintenanceService } from './services/maintenance.ts'
+import { WatchService } from './services/watch.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { CLUSTER_VERSION } from './version.ts'
+import { WatchFeeder } from './watch-feeder.ts'
 
 export interface ServerOptions {
   readonly name: string
@@ -40,6 +47,8 @@ export interface ServerOptions {
   readonly quotaBytes: number
   readonly maxRequestBytes: number
   readonly maxTxnOps: number
+  /** Time between two progress notifications of a watch; 10 minutes when absent. */
+  readonly watchProgressNotifyIntervalMs?: number
   readonly clock: Clock
   readonly logger: Logger
   /** Wall time at start, in milliseconds: makes request ids unique over restarts. */
@@ -48,6 +57,7 @@ export interface ServerOptions {
 
 /** As etcd: a request may take this long beside two elections. */
 const REQUEST_BASE_TIMEOUT_MS = 5000
+const WATCH_PROGRESS_NOTIFY_MS = 600_000
 
 export class Server {
   readonly metrics = new Metrics()
@@ -60,6 +70,10 @@ export class Server {
   readonly #applier: Applier
   readonly #proposer: Proposer
   readonly #readIndex: ReadIndex
+  readonly #leaseLoop: LeaseLoop
+  readonly #watchHub: WatchHub
+  readonly #watchFeeder: WatchFeeder
+  readonly #watch: WatchService
   readonly #snapshotter: Snapshotter
   readonly #compactor: Compactor
   readonly #spaceGuard: SpaceGuard
@@ -76,7 +90,11 @@ export class Server {
     this.#options = options
     this.#storage = storage
     this.#replayTo = member.lastIndex
-    this.#applier = new Applier(member.store, member.checkpoint, (commit) => this.#count(commit))
+    this.#applier = new Applier(member.store, member.leases, member.checkpoint, (commit) =>
+      this.#onCommit(commit),
+    )
+    this.#watchHub = new WatchHub(member.store)
+    this.#watchFeeder = new WatchFeeder(this.#watchHub)
     const onSynced = (seconds: number): void => this.metrics.walFsync.observe(seconds)
     this.#raftNode = new RaftNode(member.raw, storage.log, { clock, logger, onSynced })
     this.#headers = new ResponseHeaders(clusterId, memberId, () => this.#raftNode.term)
@@ -88,6 +106,14 @@ export class Server {
       firstRequestId: options.startWallMs * 4096,
     })
     this.#readIndex = new ReadIndex(this.#reads(), clock, requestTimeoutMs)
+    this.#watch = new WatchService(this.#watchHub, this.#headers, {
+      maxRequestBytes: options.maxRequestBytes,
+      progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs ?? WATCH_PROGRESS_NOTIFY_MS,
+      electionMs: options.electionMs,
+      clock,
+      random: { below: (bound) => randomInt(bound) },
+    })
+    this.#leaseLoop = this.#newLeaseLoop(requestTimeoutMs)
     this.#snapshotter = new Snapshotter(
       this.#applier,
       storage.state,
@@ -125,7 +151,7 @@ export class Server {
   }
 
   methods(): Method[] {
-    const { store, alarms, membership } = this.#applier
+    const { store, leases, alarms, membership } = this.#applier
     const { maxTxnOps, maxRequestBytes, quotaBytes, logger } = this.#options
     const kv = new KvService(
       {
@@ -149,21 +175,39 @@ export class Server {
       logger,
       quotaBytes,
     })
+    const lease = new LeaseService({
+      store,
+      leases,
+      loop: this.#leaseLoop,
+      ids: new LeaseIds(this.#headers.memberId, this.#options.startWallMs),
+      proposer: this.#proposer,
+      spaceGuard: this.#spaceGuard,
+      headers: this.#headers,
+    })
     const cluster = new ClusterService(membership, this.#readIndex, this.#headers)
     const methods = [
       ...kv.methods(),
+      ...lease.methods(),
       ...cluster.methods(),
       ...maintenance.methods(),
+      ...this.#watch.methods(),
       ...healthMethods(),
     ]
     return methods.map((method) => this.#guard.guard(method))
   }
 
+  /** Ends what would never end by itself, so that the calls in flight can run out. */
+  endStreams(): void {
+    this.#watch.stop()
+  }
+
   /** After the listeners are closed: nobody asks any more. A last checkpoint makes restarts short. */
   async stop(): Promise<void> {
+    this.#leaseLoop.stop()
     this.#proposer.stop()
     this.#readIndex.stop()
     clearInterval(this.#ticker)
+    await this.#watchFeeder.stop()
     await this.#compactor.stop()
     await this.#raftNode.stop()
     await this.#snapshotter.take()
@@ -177,6 +221,7 @@ export class Server {
       onCommitted: (entries) => this.#apply(entries),
       onReadStates: (states) => this.#readIndex.onReadStates(states),
       onAdvanced: () => {
+        this.#leaseLoop.onAdvanced()
         this.#readIndex.onApplied()
         this.#snapshotter.onApplied()
         this.#compactor.schedule()
@@ -201,6 +246,8 @@ export class Server {
     this.#raftNode.tick()
     this.#proposer.expire()
     this.#readIndex.expire()
+    this.#watch.tick(this.#raftNode.leader !== NO_MEMBER)
+    this.#leaseLoop.tick()
   }
 
   #proposals(): ConstructorParameters<typeof Proposer>[0] {
@@ -224,6 +271,22 @@ export class Server {
         return applier.appliedIndex
       },
     }
+  }
+
+  #newLeaseLoop(timeoutMs: number): LeaseLoop {
+    const { clock, logger, electionMs } = this.#options
+    const raftNode = this.#raftNode
+    const applier = this.#applier
+    const ports = {
+      clock,
+      logger,
+      leadingTerm: () =>
+        raftNode.isLeader && applier.appliedTerm === raftNode.term ? raftNode.term : undefined,
+      confirmRead: () => this.#readIndex.wait(),
+      propose: (request: ProposedRequest) => this.#proposer.propose(request, 'upkeep'),
+      onGranted: (ttl: number) => this.metrics.leaseTtl.observe(ttl),
+    }
+    return new LeaseLoop(applier.leases, ports, { electionMs, timeoutMs })
   }
 
   /** A lone voter has nobody to wait for. In a new log its own entry makes it a voter first. */
@@ -289,9 +352,10 @@ export class Server {
     }
   }
 
-  #count(commit: Commit): void {
+  #onCommit(commit: Commit): void {
     for (const { type } of commit.changes) this.#operations[type]++
     if (commit.changes.length > 1) this.#operations.txn++
+    this.#watchHub.onCommit(commit)
   }
 
   #observe(): void {
@@ -300,9 +364,12 @@ export class Server {
       raftNode: this.#raftNode,
       proposer: this.#proposer,
       readIndex: this.#readIndex,
+      leaseLoop: this.#leaseLoop,
       state: this.#storage.state,
       identity: this.#headers,
       operations: this.#operations,
+      watchHub: this.#watchHub,
+      watch: this.#watch,
       quotaBytes: this.#options.quotaBytes,
     })
   }

@@ -5,15 +5,10 @@
 
 import type { MemberId } from '../raft/types.ts'
 import type { StatusError } from '../rpc/status.ts'
-import {
-  AlarmRequest_AlarmAction as AlarmAction,
-  AlarmType,
-  type PutRequest,
-  type TxnRequest,
-} from '../rpc/codec/etcdserverpb.ts'
+import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../rpc/codec/etcdserverpb.ts'
 import { etcdError } from './errors.ts'
 import type { Proposer } from './proposer.ts'
-import { hasRoom, requestCost } from './quota.ts'
+import { hasRoom, requestCost, type GrowingRequest } from './quota.ts'
 
 export class SpaceGuard {
   readonly #proposer: Proposer
@@ -29,7 +24,7 @@ export class SpaceGuard {
     this.#quotaBytes = quotaBytes
   }
 
-  hasRoom(request: PutRequest | TxnRequest): boolean {
+  hasRoom(request: GrowingRequest): boolean {
     return hasRoom(this.#usedBytes(), requestCost(request), this.#quotaBytes)
   }
 

@@ -129,7 +129,6 @@ export const UNSUPPORTED_FLAGS: Readonly<Record<string, UnsupportedFlag>> = {
   'wal-dir': text(''),
   'warning-apply-duration': duration('100ms'),
   'warning-unary-request-duration': duration('0', '300ms'),
-  'watch-progress-notify-interval': duration('0', '10m'),
   // Of etcd 3.4, and gone from 3.6.
   debug: boolean('false'),
   'enable-v2': boolean('false'),

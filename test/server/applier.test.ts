@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { AssertionError } from '../../src/base/assert.ts'
+import type { Key } from '../../src/base/key.ts'
+import { decodeKeyValue } from '../../src/mvcc/kv.ts'
 import type { Entry } from '../../src/raft/types.ts'
 import { AlarmRequest_AlarmAction, AlarmType } from '../../src/rpc/codec/etcdserverpb.ts'
 import { ConfChange_Type, encodeInternalRequest } from '../../src/rpc/codec/quoratepb.ts'
@@ -314,7 +316,7 @@ interface SteadyRun {
 
 async function runSteady(drafts: readonly EntryDraft[]): Promise<SteadyRun> {
   const member = await Member.start()
-  const { store, membership } = member.applier
+  const { store } = member.applier
   const entries: Entry[] = []
   const outcomes: (Applied | undefined)[] = []
   const removed = new Set<number>()
@@ -327,8 +329,9 @@ async function runSteady(drafts: readonly EntryDraft[]): Promise<SteadyRun> {
     const entry = toEntry(draft, entries.length + 1, term, marks)
     entries.push(entry)
     outcomes.push(member.apply(entry))
+    member.applier.leases.checkConsistency()
   }
-  expect(membership.clusterId).toBe(CLUSTER_ID)
+  expect(leasesInStore(member)).toEqual(attachmentsOf(member))
   return { member, entries, outcomes }
 }
 
@@ -382,6 +385,21 @@ async function suffer(member: Member, { type, kept, slices }: Incident): Promise
 /** All replicated state but how far the cut of compacted history has come. */
 function stateOf(member: Member): object {
   return { ...member.applier.checkpoint(), finishedCompactRevision: undefined }
+}
+
+/** Which key hangs on which lease, as the leases have it. */
+function attachmentsOf({ applier: { leases } }: Member): Map<Key, bigint> {
+  const all = [...leases.all()]
+  return new Map(all.flatMap((lease) => leases.keysOf(lease).map((key) => [key, lease.id])))
+}
+
+/** The same, as the newest version of every key has it. */
+function leasesInStore({ applier: { store } }: Member): Map<Key, bigint> {
+  const versions = store.cursor({ type: 'all' }, store.currentRevision).next(Infinity)
+  const pairs = versions.map(({ key, modRevision }) => {
+    return [key, decodeKeyValue(store.record(modRevision)).lease] as const
+  })
+  return new Map(pairs.filter(([, lease]) => lease !== 0n))
 }
 
 function fail(): never {

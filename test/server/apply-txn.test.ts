@@ -148,8 +148,14 @@ function range(kv: MemoryKv, request: RangeRequest, maxKeys: number): ModelOutco
   return { ok: true, revision: kv.store.currentRevision, response }
 }
 
-/** Everything, at every revision that is still readable. */
+/** Everything, at every revision that is still readable, and which lease has which keys. */
 function compareHistories(kv: MemoryKv, model: Model): void {
+  kv.leases.checkConsistency()
+  const live = model.rangeAt(rangeRequest({ key: k('\0'), rangeEnd: k('\0') }), model.revision).kvs
+  for (const lease of kv.leases.all()) {
+    const keys = live.filter((one) => one.lease === lease.id).map(({ key }) => key)
+    expect(kv.leases.keysOf(lease)).toEqual(keys)
+  }
   const request = rangeRequest({ key: k('\0'), rangeEnd: k('\0') })
   for (let revision = Math.max(model.compacted, 1); revision <= model.revision; revision++) {
     const at = { ...request, revision }

@@ -69,6 +69,7 @@ describe('without any setting', () => {
         maxRequestBytes: 1572864,
         maxTxnOps: 128,
         maxConcurrentStreams: 4294967295,
+        watchProgressNotifyIntervalMs: 600_000,
         logLevel: 'info',
         logFormat: 'auto',
         logOutputs: ['stderr'],
@@ -446,4 +447,15 @@ describe('any words at all', () => {
       }),
     )
   })
+})
+
+test.each([
+  ['1m30s', 90_000, 0],
+  ['0', 600_000, 0],
+  ['-5s', 600_000, 0],
+  ['1ms', 100, 1],
+  ['100000h', 2 ** 30, 0],
+])('--watch-progress-notify-interval=%s is %i ms', (text, ms, warningCount) => {
+  const { config, warnings } = run([`--watch-progress-notify-interval=${text}`])
+  expect([config.watchProgressNotifyIntervalMs, warnings.length]).toEqual([ms, warningCount])
 })

@@ -95,6 +95,20 @@ describe('a turn', () => {
     expect(harness.events).toEqual(['committed 2', 'read r at 2', 'advanced'])
   })
 
+  test('takes no more entries than fit it, and another turn takes the rest', async () => {
+    const harness = new NodeHarness(undefined, 0, 100)
+    harness.node.campaign()
+    await harness.settle()
+    harness.events.length = 0
+    harness.propose('a'.repeat(60), 'b'.repeat(60), 'c'.repeat(60))
+    await harness.settle()
+    expect(harness.events.filter((event) => event.startsWith('committed'))).toEqual([
+      'committed 2',
+      'committed 3',
+      'committed 4',
+    ])
+  })
+
   test('without anything to do ends silently', async () => {
     const harness = await NodeHarness.leading()
     harness.node.schedule()
@@ -160,6 +174,7 @@ describe('the disk', () => {
     await harness.node.compactLog(3)
     expect(harness.disk.state.compacted).toBe(3)
     expect(harness.disk.state.entries.map(({ index }) => index)).toEqual([4])
+    expect(harness.raw.status().firstIndex).toBe(4)
     harness.propose('d')
     await harness.settle()
     expect(harness.committedTexts.at(-1)).toBe('d')

@@ -127,6 +127,10 @@ describe('the options', () => {
     expect(keys(all({ ...limited, sortOrder: 0 }))).toBe('ca')
   })
 
+  test('a filter has all keys looked at, too', () => {
+    expect(keys(all({ limit: 2, sortTarget: 4, minModRevision: 2 }))).toBe('ec')
+  })
+
   test.each([
     [4, true],
     [5, false],

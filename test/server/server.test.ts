@@ -51,7 +51,7 @@ describe('a server alone', () => {
 
   test('stops with a checkpoint of all that was applied', async () => {
     const disks = newDisks()
-    const first = await TestServer.start(disks, undefined, 1_000_000)
+    const first = await TestServer.start(disks, undefined, { snapshotCount: 1_000_000 })
     await put(first, 'a', 'v')
     await first.server.stop()
     const before = disks.state.volatileCount
@@ -135,7 +135,7 @@ async function runRound(disks: Disks, one: Round, known: Knowledge): Promise<voi
     if (direct) queueMicrotask(finish)
     else steps.push(finish)
   }
-  const server = await TestServer.start(disks, schedule, 4)
+  const server = await TestServer.start(disks, schedule, { snapshotCount: 4 })
   known.check(await contents(server))
   direct = false
   for (const { key, compacts } of one.writes) {

@@ -17,6 +17,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly stdin?: string | Buffer
+  /** Keeps standard input open behind `stdin`, for `write`. */
+  readonly holdsStdin?: boolean
 }
 
 /** The environment without any ETCD_ or ETCDCTL_ variable: those would change the flags. */
@@ -52,7 +54,8 @@ export class Child {
     this.#collect(this.#process.stderr, this.#stderr)
     if (options.stdin !== undefined) {
       this.#process.stdin?.on('error', () => undefined) // the process may end without reading
-      this.#process.stdin?.end(options.stdin)
+      if (options.holdsStdin === true) this.#process.stdin?.write(options.stdin)
+      else this.#process.stdin?.end(options.stdin)
     }
     this.exited = new Promise((resolve, reject) => {
       this.#process.once('error', (error) => {
@@ -94,6 +97,10 @@ export class Child {
   /** The last lines of the output, for error messages. */
   tail(lines = 25): string {
     return `--- ${this.command}\n${this.output.trimEnd().split('\n').slice(-lines).join('\n')}\n---`
+  }
+
+  write(text: string): void {
+    this.#process.stdin?.write(text)
   }
 
   signal(name: NodeJS.Signals): void {

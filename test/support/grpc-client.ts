@@ -145,7 +145,10 @@ export class GrpcClient {
 
 /** A stream's messages, one at a time, and its end. */
 export class TestStream {
-  readonly #call: grpc.ClientReadableStream<Message> & { write?(message: Message): boolean }
+  readonly #call: grpc.ClientReadableStream<Message> & {
+    write?(message: Message): boolean
+    end?(): void
+  }
   readonly #messages: Message[] = []
   #wake: (() => void) | undefined
   readonly ended: Promise<{ code: number; message: string }>
@@ -178,6 +181,20 @@ export class TestStream {
     const winner = await Promise.race([arrived, this.ended])
     this.#wake = undefined
     return this.#messages.shift() ?? (winner as { code: number; message: string })
+  }
+
+  /** Nothing more will be written; answers still come. */
+  halfClose(): void {
+    this.#call.end?.()
+  }
+
+  /** Stops reading: the connection's windows fill up. */
+  pause(): void {
+    this.#call.pause()
+  }
+
+  resume(): void {
+    this.#call.resume()
   }
 
   cancel(): void {

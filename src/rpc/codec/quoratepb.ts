@@ -7,6 +7,8 @@ import {
   type CompactionRequestInput,
   type DeleteRangeRequest,
   type DeleteRangeRequestInput,
+  type LeaseGrantRequest,
+  type LeaseGrantRequestInput,
   type Member,
   type MemberInput,
   type PutRequest,
@@ -16,18 +18,21 @@ import {
   readAlarmRequest,
   readCompactionRequest,
   readDeleteRangeRequest,
+  readLeaseGrantRequest,
   readMember,
   readPutRequest,
   readTxnRequest,
   sizeOfAlarmRequest,
   sizeOfCompactionRequest,
   sizeOfDeleteRangeRequest,
+  sizeOfLeaseGrantRequest,
   sizeOfMember,
   sizeOfPutRequest,
   sizeOfTxnRequest,
   writeAlarmRequest,
   writeCompactionRequest,
   writeDeleteRangeRequest,
+  writeLeaseGrantRequest,
   writeMember,
   writePutRequest,
   writeTxnRequest,
@@ -37,10 +42,12 @@ import {
   Reader,
   finish,
   isNoId,
+  sizeOfBigint,
   sizeOfDelimited,
   sizeOfHexId,
   sizeOfInt,
   sizeOfString,
+  writeBigint,
   writeHexId,
   writeInt,
   writeLength,
@@ -56,6 +63,9 @@ export interface InternalRequest {
     | { readonly case: 'put'; readonly value: PutRequest }
     | { readonly case: 'deleteRange'; readonly value: DeleteRangeRequest }
     | { readonly case: 'txn'; readonly value: TxnRequest }
+    | { readonly case: 'leaseGrant'; readonly value: LeaseGrantRequest }
+    | { readonly case: 'leaseRevoke'; readonly value: LeaseRevocation }
+    | { readonly case: 'leaseCheckpoint'; readonly value: LeaseCheckpoints }
     | { readonly case: 'compaction'; readonly value: CompactionRequest }
     | { readonly case: 'alarm'; readonly value: AlarmRequest }
     | { readonly case: 'memberAttributes'; readonly value: MemberAttributes }
@@ -72,6 +82,9 @@ export interface InternalRequestInput {
     | { readonly case: 'put'; readonly value: PutRequestInput }
     | { readonly case: 'deleteRange'; readonly value: DeleteRangeRequestInput }
     | { readonly case: 'txn'; readonly value: TxnRequestInput }
+    | { readonly case: 'leaseGrant'; readonly value: LeaseGrantRequestInput }
+    | { readonly case: 'leaseRevoke'; readonly value: LeaseRevocationInput }
+    | { readonly case: 'leaseCheckpoint'; readonly value: LeaseCheckpointsInput }
     | { readonly case: 'compaction'; readonly value: CompactionRequestInput }
     | { readonly case: 'alarm'; readonly value: AlarmRequestInput }
     | { readonly case: 'memberAttributes'; readonly value: MemberAttributesInput }
@@ -115,6 +128,24 @@ export function readInternalRequest(reader: Reader): InternalRequest {
       case 0x62: {
         const outer = reader.enter()
         request = { case: 'txn', value: readTxnRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x6a: {
+        const outer = reader.enter()
+        request = { case: 'leaseGrant', value: readLeaseGrantRequest(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x72: {
+        const outer = reader.enter()
+        request = { case: 'leaseRevoke', value: readLeaseRevocation(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x7a: {
+        const outer = reader.enter()
+        request = { case: 'leaseCheckpoint', value: readLeaseCheckpoints(reader) }
         reader.leave(outer)
         break
       }
@@ -174,6 +205,15 @@ export function sizeOfInternalRequest(message: InternalRequestInput): number {
     case 'txn':
       size += 1 + sizeOfDelimited(sizeOfTxnRequest(request.value))
       break
+    case 'leaseGrant':
+      size += 1 + sizeOfDelimited(sizeOfLeaseGrantRequest(request.value))
+      break
+    case 'leaseRevoke':
+      size += 1 + sizeOfDelimited(sizeOfLeaseRevocation(request.value))
+      break
+    case 'leaseCheckpoint':
+      size += 1 + sizeOfDelimited(sizeOfLeaseCheckpoints(request.value))
+      break
     case 'compaction':
       size += 2 + sizeOfDelimited(sizeOfCompactionRequest(request.value))
       break
@@ -217,6 +257,27 @@ export function writeInternalRequest(
         const start = writeTxnRequest(buffer, pos, request.value)
         pos = writeLength(buffer, start, pos - start)
         buffer[--pos] = 0x62
+      }
+      break
+    case 'leaseGrant':
+      {
+        const start = writeLeaseGrantRequest(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x6a
+      }
+      break
+    case 'leaseRevoke':
+      {
+        const start = writeLeaseRevocation(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x72
+      }
+      break
+    case 'leaseCheckpoint':
+      {
+        const start = writeLeaseCheckpoints(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x7a
       }
       break
     case 'compaction':
@@ -279,6 +340,248 @@ export function encodeInternalRequest(message: InternalRequestInput): Uint8Array
   const size = sizeOfInternalRequest(message)
   const buffer = Buffer.allocUnsafe(size)
   return finish(buffer, writeInternalRequest(buffer, size, message))
+}
+
+export interface LeaseRevocation {
+  readonly lease: bigint
+  readonly term: number
+  readonly grantIndex: number
+}
+
+export interface LeaseRevocationInput {
+  lease?: bigint | undefined
+  term?: number | undefined
+  grantIndex?: number | undefined
+}
+
+export function readLeaseRevocation(reader: Reader): LeaseRevocation {
+  let lease = 0n
+  let term = 0
+  let grantIndex = 0
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        lease = reader.bigint()
+        break
+      case 0x10:
+        term = reader.uint64()
+        break
+      case 0x18:
+        grantIndex = reader.uint64()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { lease, term, grantIndex }
+}
+
+export function sizeOfLeaseRevocation(message: LeaseRevocationInput): number {
+  const { lease, term, grantIndex } = message
+  let size = 0
+  if (lease !== undefined && lease !== 0n) {
+    size += 1 + sizeOfBigint(lease)
+  }
+  if (term !== undefined && term !== 0) {
+    size += 1 + sizeOfInt(term)
+  }
+  if (grantIndex !== undefined && grantIndex !== 0) {
+    size += 1 + sizeOfInt(grantIndex)
+  }
+  return size
+}
+
+export function writeLeaseRevocation(
+  buffer: Buffer,
+  end: number,
+  message: LeaseRevocationInput,
+): number {
+  const { lease, term, grantIndex } = message
+  let pos = end
+  if (grantIndex !== undefined && grantIndex !== 0) {
+    pos = writeInt(buffer, pos, grantIndex)
+    buffer[--pos] = 0x18
+  }
+  if (term !== undefined && term !== 0) {
+    pos = writeInt(buffer, pos, term)
+    buffer[--pos] = 0x10
+  }
+  if (lease !== undefined && lease !== 0n) {
+    pos = writeBigint(buffer, pos, lease)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeLeaseRevocation(bytes: Uint8Array): LeaseRevocation {
+  return readLeaseRevocation(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeLeaseRevocation(message: LeaseRevocationInput): Uint8Array {
+  const size = sizeOfLeaseRevocation(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeLeaseRevocation(buffer, size, message))
+}
+
+export interface LeaseCheckpoints {
+  readonly term: number
+  readonly leases: readonly LeaseRemaining[]
+}
+
+export interface LeaseCheckpointsInput {
+  term?: number | undefined
+  leases?: readonly LeaseRemainingInput[] | undefined
+}
+
+export function readLeaseCheckpoints(reader: Reader): LeaseCheckpoints {
+  let term = 0
+  const leases: LeaseRemaining[] = []
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        term = reader.uint64()
+        break
+      case 0x12: {
+        const outer = reader.enter()
+        leases.push(readLeaseRemaining(reader))
+        reader.leave(outer)
+        break
+      }
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { term, leases }
+}
+
+export function sizeOfLeaseCheckpoints(message: LeaseCheckpointsInput): number {
+  const { term, leases } = message
+  let size = 0
+  if (term !== undefined && term !== 0) {
+    size += 1 + sizeOfInt(term)
+  }
+  if (leases !== undefined) {
+    for (const value of leases) size += 1 + sizeOfDelimited(sizeOfLeaseRemaining(value))
+  }
+  return size
+}
+
+export function writeLeaseCheckpoints(
+  buffer: Buffer,
+  end: number,
+  message: LeaseCheckpointsInput,
+): number {
+  const { term, leases } = message
+  let pos = end
+  if (leases !== undefined) {
+    for (let i = leases.length - 1; i >= 0; i--) {
+      const value = leases[i]!
+      {
+        const start = writeLeaseRemaining(buffer, pos, value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x12
+      }
+    }
+  }
+  if (term !== undefined && term !== 0) {
+    pos = writeInt(buffer, pos, term)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeLeaseCheckpoints(bytes: Uint8Array): LeaseCheckpoints {
+  return readLeaseCheckpoints(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeLeaseCheckpoints(message: LeaseCheckpointsInput): Uint8Array {
+  const size = sizeOfLeaseCheckpoints(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeLeaseCheckpoints(buffer, size, message))
+}
+
+export interface LeaseRemaining {
+  readonly lease: bigint
+  readonly grantIndex: number
+  readonly remainingTtl: number
+}
+
+export interface LeaseRemainingInput {
+  lease?: bigint | undefined
+  grantIndex?: number | undefined
+  remainingTtl?: number | undefined
+}
+
+export function readLeaseRemaining(reader: Reader): LeaseRemaining {
+  let lease = 0n
+  let grantIndex = 0
+  let remainingTtl = 0
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        lease = reader.bigint()
+        break
+      case 0x10:
+        grantIndex = reader.uint64()
+        break
+      case 0x18:
+        remainingTtl = reader.int64()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { lease, grantIndex, remainingTtl }
+}
+
+export function sizeOfLeaseRemaining(message: LeaseRemainingInput): number {
+  const { lease, grantIndex, remainingTtl } = message
+  let size = 0
+  if (lease !== undefined && lease !== 0n) {
+    size += 1 + sizeOfBigint(lease)
+  }
+  if (grantIndex !== undefined && grantIndex !== 0) {
+    size += 1 + sizeOfInt(grantIndex)
+  }
+  if (remainingTtl !== undefined && remainingTtl !== 0) {
+    size += 1 + sizeOfInt(remainingTtl)
+  }
+  return size
+}
+
+export function writeLeaseRemaining(
+  buffer: Buffer,
+  end: number,
+  message: LeaseRemainingInput,
+): number {
+  const { lease, grantIndex, remainingTtl } = message
+  let pos = end
+  if (remainingTtl !== undefined && remainingTtl !== 0) {
+    pos = writeInt(buffer, pos, remainingTtl)
+    buffer[--pos] = 0x18
+  }
+  if (grantIndex !== undefined && grantIndex !== 0) {
+    pos = writeInt(buffer, pos, grantIndex)
+    buffer[--pos] = 0x10
+  }
+  if (lease !== undefined && lease !== 0n) {
+    pos = writeBigint(buffer, pos, lease)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeLeaseRemaining(bytes: Uint8Array): LeaseRemaining {
+  return readLeaseRemaining(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeLeaseRemaining(message: LeaseRemainingInput): Uint8Array {
+  const size = sizeOfLeaseRemaining(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeLeaseRemaining(buffer, size, message))
 }
 
 export interface MemberAttributes {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readField } from '../../../bench/load-generator/protobuf.ts'
-import { openWorkload } from '../../../bench/load-generator/workload.ts'
+import { firstLeaseId, openWorkload } from '../../../bench/load-generator/workload.ts'
 import type { RequestSource } from '../../../bench/load-generator/workload.ts'
 
 const alone = { index: 0, count: 1 }
@@ -48,4 +48,18 @@ test('only a serializable get asks for it', () => {
   }
   expect(isSerializable(true)).toBe(true)
   expect(isSerializable(false)).toBe(false)
+})
+
+test('grants and keep-alives name the same leases', () => {
+  const ids = (workload: Parameters<typeof openWorkload>[0], field: number, calls: number) => {
+    const source = openWorkload(workload, 'bench', alone)
+    const found = Array.from({ length: calls }, () => {
+      const request = source.next()!
+      return readField(request.frames.subarray(request.messageOffset), field)[0] as number
+    })
+    return [...new Set(found)].sort((a, b) => a - b)
+  }
+  const granted = ids({ kind: 'grant', count: 300 }, 2, 300)
+  expect(granted).toEqual(Array.from({ length: 300 }, (_, i) => firstLeaseId + i))
+  expect(ids({ kind: 'keep-alive', leases: 300, isOpen: false }, 1, 5000)).toEqual(granted)
 })

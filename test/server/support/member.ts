@@ -1,9 +1,11 @@
 /** An applier over a simulated disk that can be cut off at any point and started again. */
 
 import type { Commit } from '../../../src/mvcc/store.ts'
-import { Store } from '../../../src/mvcc/store.ts'
+import type { LeaseTable } from '../../../src/lease/lease-table.ts'
+import type { Store } from '../../../src/mvcc/store.ts'
 import type { ConfChange, ConfState, Entry } from '../../../src/raft/types.ts'
 import { Applier, type Applied } from '../../../src/server/applier.ts'
+import { restoreState } from '../../../src/server/bootstrap.ts'
 import {
   decodeCheckpoint,
   encodeCheckpoint,
@@ -22,11 +24,17 @@ export class Member {
   readonly commits: Commit[]
   #confState: ConfState
 
-  constructor(disk: MemoryStateDisk, state: MemoryStateStore, store: Store, from: Checkpoint) {
+  private constructor(
+    disk: MemoryStateDisk,
+    state: MemoryStateStore,
+    restored: { readonly store: Store; readonly leases: LeaseTable },
+    from: Checkpoint,
+  ) {
     this.disk = disk
     this.state = state
     this.commits = []
-    this.applier = new Applier(store, from, (commit) => void this.commits.push(commit))
+    const { store, leases } = restored
+    this.applier = new Applier(store, leases, from, (commit) => void this.commits.push(commit))
     this.#confState = from.confState
   }
 
@@ -36,7 +44,7 @@ export class Member {
       saved === undefined ? initialCheckpoint(CLUSTER_ID, MEMBER_ID) : decodeCheckpoint(saved)
     if (from === undefined) throw new Error('the checkpoint cannot be read')
     const state = new MemoryStateStore(disk)
-    return new Member(disk, state, await Store.restore(state, from), from)
+    return new Member(disk, state, await restoreState(state, from), from)
   }
 
   apply(entry: Entry): Applied | undefined {

@@ -1,5 +1,6 @@
 /** A store over a simulated disk, as the functions of the server get it, and its fingerprint. */
 
+import { LeaseTable } from '../../../src/lease/lease-table.ts'
 import type { Commit } from '../../../src/mvcc/store.ts'
 import { Store } from '../../../src/mvcc/store.ts'
 import type { KvState } from '../../../src/server/apply-txn.ts'
@@ -8,16 +9,12 @@ import { MemoryStateDisk, MemoryStateStore } from '../../../src/storage/memory-s
 export class MemoryKv implements KvState {
   readonly disk = new MemoryStateDisk()
   readonly commits: Commit[] = []
-  readonly #leases: ReadonlySet<bigint>
+  readonly leases = new LeaseTable()
   store: Store
 
   constructor(leases: readonly bigint[] = []) {
-    this.#leases = new Set(leases)
+    for (const [i, id] of leases.entries()) this.leases.grant(id, 60, i + 1)
     this.store = new Store(new MemoryStateStore(this.disk))
-  }
-
-  hasLease(lease: bigint): boolean {
-    return this.#leases.has(lease)
   }
 
   onCommit(commit: Commit): void {

@@ -30,6 +30,7 @@ export class NodeHarness implements RaftNodeEvents {
   readonly logger: RecordingLogger = recordingLogger()
   readonly disk: MemoryLogDisk
   readonly log: RecordingLogStore
+  readonly raw: RawNode
   readonly node: RaftNode
   readonly synced: number[] = []
   readonly committed: Entry[] = []
@@ -37,17 +38,17 @@ export class NodeHarness implements RaftNodeEvents {
   beforeReady: (() => void) | undefined
   readonly #writes: (() => void)[] = []
 
-  constructor(disk = new MemoryLogDisk(), applied = 0) {
+  constructor(disk = new MemoryLogDisk(), applied = 0, maxBytes = 1_000_000) {
     this.disk = disk
     this.log = new RecordingLogStore(disk, (finish) => void this.#writes.push(finish))
     const { hardState, entries, compacted } = disk.state
-    const raw = new RawNode({
+    this.raw = new RawNode({
       id: VOTER,
       electionTicks: 10,
       heartbeatTicks: 1,
       preVote: true,
       checkQuorum: true,
-      maxBytesPerMessage: 1_000_000,
+      maxBytesPerMessage: maxBytes,
       maxInflightMessages: 100,
       maxUncommittedBytes: 1_000_000_000,
       random: seededRandom(),
@@ -68,7 +69,11 @@ export class NodeHarness implements RaftNodeEvents {
       },
     })
     const onSynced = (seconds: number): void => void this.synced.push(seconds)
-    this.node = new RaftNode(raw, this.log, { clock: this.clock, logger: this.logger, onSynced })
+    this.node = new RaftNode(this.raw, this.log, {
+      clock: this.clock,
+      logger: this.logger,
+      onSynced,
+    })
     this.node.listen(this)
   }
 

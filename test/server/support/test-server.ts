@@ -2,7 +2,7 @@
 
 import type { CallContext, Method } from '../../../src/rpc/engine.ts'
 import { bootstrap, type BootstrapOptions } from '../../../src/server/bootstrap.ts'
-import { Server } from '../../../src/server/server.ts'
+import { Server, type ServerOptions } from '../../../src/server/server.ts'
 import {
   MemoryLogDisk,
   openMemoryRaftLogStore,
@@ -67,7 +67,7 @@ export class TestServer {
   static async start(
     disks: Disks,
     schedule?: DiskSchedule,
-    snapshotCount = 10,
+    fields: Partial<ServerOptions> = {},
   ): Promise<TestServer> {
     const storage = openDisks(disks, schedule)
     const booted = await bootstrap(storage, bootstrapOptions())
@@ -77,13 +77,14 @@ export class TestServer {
       clientUrls: ['http://c:1'],
       heartbeatMs: 100,
       electionMs: 1000,
-      snapshotCount,
+      snapshotCount: 10,
       quotaBytes: Infinity,
       maxRequestBytes: 1_000_000,
       maxTxnOps: 128,
       clock: new ManualClock(),
       logger: recordingLogger(),
       startWallMs: (startWallMs += 1000),
+      ...fields,
     })
     await server.start()
     return new TestServer(server)

@@ -1,0 +1,174 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { AssertionError } from '../../src/base/assert.ts'
+import { keyFromText, type Key } from '../../src/base/key.ts'
+import { LEASE_TTL_MAX, LeaseTable, type LeaseState } from '../../src/lease/lease-table.ts'
+
+type Step =
+  | { readonly type: 'grant'; readonly id: bigint; readonly ttl: number }
+  | { readonly type: 'revoke'; readonly id: bigint }
+  | { readonly type: 'checkpoint'; readonly id: bigint; readonly remaining: number }
+  | { readonly type: 'attach'; readonly key: Key; readonly id: bigint }
+  | { readonly type: 'restart' }
+
+const id = fc.constantFrom(1n, 2n, 7n, -1n, 2n ** 63n - 1n)
+const key = fc.constantFrom('a', 'b', 'aa', 'b/1', 'ÿ').map((text) => keyFromText(text))
+const ttl = fc.constantFrom(1, 5, 60, LEASE_TTL_MAX, LEASE_TTL_MAX + 1)
+const of = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type)
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ type: of('grant'), id, ttl }) },
+  { weight: 2, arbitrary: fc.record({ type: of('revoke'), id }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: of('checkpoint'), id, remaining: fc.nat(4) }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      type: of('attach'),
+      key,
+      id: fc.oneof({ weight: 4, arbitrary: id }, { weight: 1, arbitrary: fc.constant(0n) }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: of('restart') }) },
+)
+
+/** Two plain maps, searched from end to end. */
+class Model {
+  readonly leases = new Map<bigint, LeaseState>()
+  readonly leaseOfKey = new Map<Key, bigint>()
+
+  keysOf(lease: bigint): Key[] {
+    const keys = [...this.leaseOfKey].filter(([, one]) => one === lease).map(([one]) => one)
+    return keys.sort((a, b) => (a < b ? -1 : 1))
+  }
+}
+
+describe('LeaseTable', () => {
+  test('is two plain maps, also after a restart at any point', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+        let table = new LeaseTable()
+        const model = new Model()
+        for (const [index, one] of steps.entries()) {
+          if (one.type === 'restart') table = new LeaseTable(table.state(), model.leaseOfKey)
+          else perform(table, model, one, index + 1)
+          expectSame(table, model)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('a put with another lease, or with none, takes the key away from the one before', () => {
+    const table = new LeaseTable()
+    table.grant(1n, 10, 1)
+    table.grant(2n, 10, 2)
+    const a = keyFromText('a')
+    table.setLease(a, 1n)
+    table.setLease(a, 2n)
+    expect([table.get(1n)?.keys.size, table.get(2n)?.keys.size]).toEqual([0, 1])
+    table.setLease(a, 0n)
+    expect([table.leaseOf(a), table.get(2n)?.keys.size]).toEqual([0n, 0])
+  })
+
+  test('keys come in byte order, not in the order of text', () => {
+    const table = new LeaseTable()
+    table.grant(1n, 10, 1)
+    const bytes = ['\xff', 'b', '\x00', 'a\xff', 'a', 'B'] as Key[]
+    for (const one of bytes) table.setLease(one, 1n)
+    expect(table.keysOf(table.get(1n)!)).toEqual(['\x00', 'B', 'a', 'a\xff', 'b', '\xff'])
+  })
+
+  test('a lease with keys is not revoked, nor is a key hung on a lease that is not there', () => {
+    const table = new LeaseTable()
+    table.grant(1n, 10, 1)
+    table.setLease(keyFromText('a'), 1n)
+    expect(() => table.revoke(1n)).toThrow(AssertionError)
+    expect(() => table.setLease(keyFromText('b'), 2n)).toThrow(AssertionError)
+    expect(() => table.revoke(2n)).toThrow(AssertionError)
+    expect(() => table.grant(0n, 10, 2)).toThrow(AssertionError)
+  })
+
+  test('tells its observer what happened, once it has', () => {
+    const table = new LeaseTable()
+    const told: unknown[] = []
+    table.observe({
+      onGranted: (lease) => told.push(['granted', lease.id, table.has(lease.id)]),
+      onRevoked: (lease) => told.push(['revoked', lease.id, table.has(lease.id)]),
+      onCheckpointed: (lease) => told.push(['checkpointed', lease.id, lease.remainingTtl]),
+    })
+    table.grant(1n, 10, 1)
+    table.grant(1n, 10, 2)
+    table.checkpoint(1n, 4)
+    table.revoke(1n)
+    expect(told).toEqual([
+      ['granted', 1n, true],
+      ['checkpointed', 1n, 4],
+      ['revoked', 1n, false],
+    ])
+  })
+
+  test('a saved state does not change with the table', () => {
+    const table = new LeaseTable()
+    table.grant(1n, 10, 1)
+    const state = table.state()
+    table.checkpoint(1n, 4)
+    table.revoke(1n)
+    expect(state).toEqual([{ id: 1n, ttl: 10, grantIndex: 1, remainingTtl: 0 }])
+  })
+})
+
+function perform(table: LeaseTable, model: Model, one: Step, index: number): void {
+  switch (one.type) {
+    case 'grant': {
+      const granted = table.grant(one.id, one.ttl, index)
+      const error = expectedGrantError(model, one.id, one.ttl)
+      expect(granted).toMatchObject(error === undefined ? { ok: true } : { ok: false, error })
+      if (error !== undefined) return
+      model.leases.set(one.id, { id: one.id, ttl: one.ttl, grantIndex: index, remainingTtl: 0 })
+      return
+    }
+    case 'revoke':
+      if (!model.leases.has(one.id)) return
+      for (const attached of model.keysOf(one.id)) {
+        table.setLease(attached, 0n)
+        model.leaseOfKey.delete(attached)
+      }
+      table.revoke(one.id)
+      model.leases.delete(one.id)
+      return
+    case 'checkpoint': {
+      const lease = model.leases.get(one.id)
+      if (lease === undefined) return
+      table.checkpoint(one.id, one.remaining)
+      model.leases.set(one.id, { ...lease, remainingTtl: one.remaining })
+      return
+    }
+    case 'attach':
+      if (one.id !== 0n && !model.leases.has(one.id)) return
+      table.setLease(one.key, one.id)
+      if (one.id === 0n) model.leaseOfKey.delete(one.key)
+      else model.leaseOfKey.set(one.key, one.id)
+      return
+    case 'restart':
+  }
+}
+
+function expectedGrantError(model: Model, lease: bigint, seconds: number): string | undefined {
+  if (seconds > LEASE_TTL_MAX) return 'lease-ttl-too-large'
+  return model.leases.has(lease) ? 'lease-exists' : undefined
+}
+
+function expectSame(table: LeaseTable, model: Model): void {
+  table.checkConsistency()
+  expect(table.state()).toEqual([...model.leases.values()])
+  expect(table.size).toBe(model.leases.size)
+  for (const lease of table.all()) expect(table.keysOf(lease)).toEqual(model.keysOf(lease.id))
+  for (const text of ['a', 'b', 'aa', 'b/1', 'ÿ']) {
+    const one = keyFromText(text)
+    expect(table.leaseOf(one)).toBe(model.leaseOfKey.get(one) ?? 0n)
+  }
+}
