@@ -30,15 +30,19 @@ describe('the table "What works" of the README', () => {
     expect(listed.toSorted()).toEqual([...flagNames(), 'version', 'help'].toSorted())
   })
 
-  test.each(['KV', 'Watch', 'Cluster', 'Maintenance'])(
-    'lists exactly the calls of %s that are served',
-    (name) => {
-      const prefix = `/etcdserverpb.${name}/`
-      const calls = served.filter((path) => path.startsWith(prefix))
-      const names = calls.map((path) => path.slice(prefix.length))
-      expect(codeWords(row(`**${name}**`).today).toSorted()).toEqual(names.toSorted())
-    },
-  )
+  test.each([
+    ...['KV', 'Watch', 'Lease', 'Cluster', 'Maintenance'].map((name) => ({
+      name,
+      apiPackage: 'etcdserverpb',
+    })),
+    { name: 'Lock', apiPackage: 'v3lockpb' },
+    { name: 'Election', apiPackage: 'v3electionpb' },
+  ])('lists exactly the calls of $name that are served', ({ name, apiPackage }) => {
+    const prefix = `/${apiPackage}.${name}/`
+    const calls = served.filter((path) => path.startsWith(prefix))
+    const names = calls.map((path) => path.slice(prefix.length))
+    expect(codeWords(row(`**${name}**`).today).toSorted()).toEqual(names.toSorted())
+  })
 
   test('names no call as missing that is served', () => {
     const names = served.map((path) => path.split('/')[2] ?? '')

@@ -12,8 +12,6 @@ import { STATUS, StatusError, type StatusCode } from './status.ts'
 export class CallState {
   readonly method: Method
   readonly #options: EngineOptions
-  #receivedBytes = 0
-  #sentBytes = 0
   #isFinished = false
   #isCancelled = false
   #cancelListeners: (() => void)[] = []
@@ -43,7 +41,7 @@ export class CallState {
     this.#isFinished = true
     this.#cancelListeners = []
     const { path, kind } = this.method
-    this.#options.observer?.onFinished(path, kind, code, this.#receivedBytes, this.#sentBytes)
+    this.#options.observer?.onFinished(path, kind, code)
     return true
   }
 
@@ -55,9 +53,21 @@ export class CallState {
     for (const listener of listeners) this.#guard(listener)
   }
 
+  /**
+   * The engine ends the call by itself, by `end`: a malformed message, a handler that threw. To
+   * whoever serves the call this is a cancel like any other.
+   */
+  abort(end: () => void): void {
+    const listeners = this.#cancelListeners
+    end()
+    this.#isCancelled = true
+    for (const listener of listeners) this.#guard(listener)
+  }
+
   /** Throws a StatusError when the bytes are malformed. */
   decode(bytes: Uint8Array): unknown {
-    this.#receivedBytes += bytes.length
+    const { path, kind } = this.method
+    this.#options.observer?.onReceived(path, kind, bytes.length)
     try {
       return this.method.codec.decode(bytes)
     } catch (error) {
@@ -68,7 +78,8 @@ export class CallState {
 
   encode(response: unknown): Buffer {
     const bytes = this.method.codec.encode(response)
-    this.#sentBytes += bytes.length
+    const { path, kind } = this.method
+    this.#options.observer?.onSent(path, kind, bytes.length)
     if (Buffer.isBuffer(bytes)) return bytes
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }

@@ -104,19 +104,14 @@ export function defineBidi<Request, Response>(
   return { kind: 'bidi', path, codec, handle }
 }
 
-/** Sees every finished call, for metrics. `code` is the numeric gRPC status. */
+/** Sees every call, for metrics. `code` is the numeric gRPC status, `bytes` those of one message. */
 export interface CallObserver {
   onStarted(path: string, kind: Method['kind']): void
-  onFinished(
-    path: string,
-    kind: Method['kind'],
-    code: number,
-    receivedBytes: number,
-    sentBytes: number,
-  ): void
+  onReceived(path: string, kind: Method['kind'], bytes: number): void
+  onSent(path: string, kind: Method['kind'], bytes: number): void
+  onFinished(path: string, kind: Method['kind'], code: number): void
 }
 
-/** Limits and surroundings that every engine takes. Bytes, milliseconds. */
 export interface EngineOptions {
   readonly logger: Logger
   readonly observer?: CallObserver

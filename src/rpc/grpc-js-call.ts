@@ -79,7 +79,7 @@ export class GrpcJsResponseStream implements ResponseStream<unknown> {
     try {
       bytes = this.#state.encode(response)
     } catch (thrown) {
-      this.fail(this.#state.statusOf(thrown))
+      this.#abort(thrown)
       return false
     }
     // An empty message too takes part in the count, by its frame.
@@ -112,8 +112,12 @@ export class GrpcJsResponseStream implements ResponseStream<unknown> {
     try {
       this.#drainListener?.()
     } catch (thrown) {
-      this.fail(this.#state.statusOf(thrown))
+      this.#abort(thrown)
     }
+  }
+
+  #abort(thrown: unknown): void {
+    this.#state.abort(() => this.fail(this.#state.statusOf(thrown)))
   }
 }
 
@@ -151,7 +155,7 @@ export class GrpcJsRequestStream implements RequestStream<unknown> {
     try {
       run()
     } catch (thrown) {
-      this.#responses.fail(this.#state.statusOf(thrown))
+      this.#state.abort(() => this.#responses.fail(this.#state.statusOf(thrown)))
     }
   }
 }

@@ -45,6 +45,8 @@ import { requestCost, type GrowingRequest } from './quota.ts'
 
 /** The outcome of one entry, addressed to the proposer that waits for it. */
 export interface Applied {
+  /** What was asked for, by the name of the request in the log: `put`, `leaseGrant`. */
+  readonly operation: string
   readonly proposer: MemberId
   readonly requestId: number
   readonly outcome: Outcome<object>
@@ -94,7 +96,8 @@ export class Applier {
     if (entry.data.length === 0) return undefined
     const internal = decodeInternalRequest(entry.data)
     const outcome = this.#applyRequest(internal.request, entry)
-    return { proposer: internal.proposer, requestId: internal.requestId, outcome }
+    const { proposer, requestId, request } = internal
+    return { operation: request?.case ?? '', proposer, requestId, outcome }
   }
 
   /** `applyToRaft` changes the configuration that Raft votes with and returns the new one. */

@@ -10,6 +10,7 @@ import { keyRange } from '../base/key-range.ts'
 import type { Lease, LeaseTable } from '../lease/lease-table.ts'
 import { decodeKeyValue, type EncodedKeyValue, type KeyValue } from '../mvcc/kv.ts'
 import type { Commit, KeyVersion, Store } from '../mvcc/store.ts'
+import type { RangeCursor } from '../mvcc/range-cursor.ts'
 import type { WriteTransaction } from '../mvcc/write-transaction.ts'
 import {
   Compare_CompareResult as CompareResult,
@@ -99,25 +100,41 @@ export function isSerializable(request: TxnRequest): boolean {
   )
 }
 
-/** A read-only transaction, ready to be stepped: one execution for each range, in order. */
+/** A read-only transaction whose branch is known: one execution for each range, in order. */
 export interface ReadTxn {
   readonly revision: number
   readonly succeeded: boolean
   readonly executions: readonly RangeExecution[]
 }
 
-/** Decides the branch on the state as it is now. The ranges are read at that state's revision. */
-export function prepareReadTxn(
+export type PreparedReadTxn =
+  { readonly ok: true; readonly txn: ReadTxn } | { readonly ok: false; readonly error: ErrorName }
+
+/** What a compare of a read-only transaction is stepped by, until it returns true. */
+export type Steppable = Pick<RangeExecution, 'step'>
+
+/**
+ * Decides the branch of a read-only transaction on the state as it is now, and prepares its ranges
+ * at that state's revision. `run` steps to the end, perhaps over several turns; the caller keeps
+ * history from the compacted revision on meanwhile.
+ */
+export async function prepareReadTxn(
   store: Store,
   request: TxnRequest,
-):
-  { readonly ok: true; readonly txn: ReadTxn } | { readonly ok: false; readonly error: ErrorName } {
-  const { succeeded, ops } = choosePath(store, request)
+  run: (execution: Steppable) => Promise<void>,
+): Promise<PreparedReadTxn> {
   const revision = store.currentRevision
+  let succeeded = true
+  for (const compare of request.compare) {
+    const execution = new CompareExecution(store, compare, revision)
+    await run(execution)
+    succeeded = execution.holds
+    if (!succeeded) break
+  }
   const executions: RangeExecution[] = []
-  for (const { request: op } of ops) {
+  for (const { request: op } of succeeded ? request.success : request.failure) {
     assert(op?.case === 'requestRange', 'a read-only transaction holds ranges alone')
-    const error = unreadableRevision(store, op.value.revision)
+    const error = unreadableRevision(store, op.value.revision, revision)
     if (error !== undefined) return { ok: false, error }
     executions.push(new RangeExecution(store, op.value, readRevision(op.value, revision)))
   }
@@ -151,6 +168,12 @@ function choosePath(store: Store, request: TxnRequest): Path {
   return { succeeded, ops, nested }
 }
 
+function holds(store: Store, compare: Compare): boolean {
+  const execution = new CompareExecution(store, compare, store.currentRevision)
+  while (!execution.step(COMPARE_BATCH)) continue
+  return execution.holds
+}
+
 function checkPath(kv: KvState, path: Path): ErrorName | undefined {
   let nested = 0
   for (const { request } of path.ops) {
@@ -182,9 +205,13 @@ function checkPathOp(
 }
 
 /** Inside a transaction etcd takes 0 alone for "now"; a negative revision counts as compacted. */
-function unreadableRevision(store: Store, revision: number): ErrorName | undefined {
+function unreadableRevision(
+  store: Store,
+  revision: number,
+  current = store.currentRevision,
+): ErrorName | undefined {
   if (revision === 0) return undefined
-  if (revision > store.currentRevision) return 'future'
+  if (revision > current) return 'future'
   return revision < store.compactedRevision ? 'compacted' : undefined
 }
 
@@ -272,19 +299,39 @@ function missingPrevious(store: Store, request: PutRequest): ErrorName | undefin
   return previous === undefined ? 'key-not-found' : undefined
 }
 
-/** True when every key of the compared interval satisfies the comparison. */
-function holds(store: Store, compare: Compare): boolean {
-  const cursor = store.cursor(keyRange(compare.key, compare.rangeEnd), store.currentRevision)
-  let versions = cursor.next(COMPARE_BATCH)
-  if (versions.length === 0) return holdsForAbsent(compare)
-  while (versions.length > 0) {
-    if (!versions.every((version) => holdsFor(store, compare, version))) return false
-    versions = cursor.next(COMPARE_BATCH)
-  }
-  return true
-}
-
 const COMPARE_BATCH = 128
+
+/** A compare on its way through its interval: it holds when every key there satisfies it. */
+class CompareExecution {
+  readonly #store: Store
+  readonly #compare: Compare
+  readonly #cursor: RangeCursor
+  #hasSeenKeys = false
+  #holds = true
+
+  constructor(store: Store, compare: Compare, revision: number) {
+    this.#store = store
+    this.#compare = compare
+    this.#cursor = store.cursor(keyRange(compare.key, compare.rangeEnd), revision)
+  }
+
+  /** Known when `step` has returned true. */
+  get holds(): boolean {
+    return this.#holds
+  }
+
+  /** Looks at up to `maxKeys` keys; true when the outcome is known. */
+  step(maxKeys: number): boolean {
+    const versions = this.#cursor.next(maxKeys)
+    if (versions.length === 0) {
+      if (!this.#hasSeenKeys) this.#holds = holdsForAbsent(this.#compare)
+      return true
+    }
+    this.#hasSeenKeys = true
+    this.#holds = versions.every((version) => holdsFor(this.#store, this.#compare, version))
+    return !this.#holds
+  }
+}
 
 /** An absent key compares as all zeros, but no statement about its value is true. */
 function holdsForAbsent(compare: Compare): boolean {

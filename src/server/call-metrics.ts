@@ -32,6 +32,8 @@ const CODE_NAMES = [
 interface MethodCounts {
   readonly labels: Readonly<Record<string, string>>
   started: number
+  received: number
+  sent: number
   readonly handled: number[]
 }
 
@@ -45,17 +47,19 @@ export class CallMetrics implements CallObserver {
     this.#counts(path, kind).started++
   }
 
-  onFinished(
-    path: string,
-    kind: Method['kind'],
-    code: number,
-    receivedBytes: number,
-    sentBytes: number,
-  ): void {
+  onReceived(path: string, kind: Method['kind'], bytes: number): void {
+    this.#counts(path, kind).received++
+    this.#receivedBytes += bytes
+  }
+
+  onSent(path: string, kind: Method['kind'], bytes: number): void {
+    this.#counts(path, kind).sent++
+    this.#sentBytes += bytes
+  }
+
+  onFinished(path: string, kind: Method['kind'], code: number): void {
     const { handled } = this.#counts(path, kind)
     handled[code] = (handled[code] ?? 0) + 1
-    this.#receivedBytes += receivedBytes
-    this.#sentBytes += sentBytes
   }
 
   register(registry: Registry): void {
@@ -73,6 +77,20 @@ export class CallMetrics implements CallObserver {
       ['grpc_code'],
       ({ handled }) =>
         handled.flatMap((count, code) => [[{ grpc_code: CODE_NAMES[code] ?? 'Unknown' }, count]]),
+    )
+    this.#registerByMethod(
+      registry,
+      'grpc_server_msg_received_total',
+      'Total number of RPC stream messages received on the server.',
+      [],
+      ({ received }) => [[{}, received]],
+    )
+    this.#registerByMethod(
+      registry,
+      'grpc_server_msg_sent_total',
+      'Total number of gRPC stream messages sent by the server.',
+      [],
+      ({ sent }) => [[{}, sent]],
     )
     registerCounter(
       registry,
@@ -93,7 +111,7 @@ export class CallMetrics implements CallObserver {
     if (counts === undefined) {
       const [, service = '', method = ''] = path.split('/')
       const labels = { grpc_type: GRPC_TYPES[kind], grpc_service: service, grpc_method: method }
-      counts = { labels, started: 0, handled: [] }
+      counts = { labels, started: 0, received: 0, sent: 0, handled: [] }
       this.#methods.set(path, counts)
     }
     return counts

@@ -1,9 +1,10 @@
 /** The sockets that clients and monitors connect to: one listener for each URL in the settings. */
 
+import { readFileSync } from 'node:fs'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { Logger } from '../base/ports.ts'
 import type { Engine } from '../rpc/engine.ts'
-import { Listener } from '../rpc/listener.ts'
+import { Listener, LISTENER_DEFAULTS } from '../rpc/listener.ts'
 import type { Config } from './config.ts'
 import type { HttpApi } from './http.ts'
 import type { ServerUrl } from './server-url.ts'
@@ -33,7 +34,13 @@ export class ClientSockets {
       logger.info('serving metrics', { address: address(url) })
     }
     for (const url of config.listenClientUrls) {
-      const failure = await sockets.#listenForClients(url, engine, http, logger)
+      const failure = await sockets.#listenForClients(
+        url,
+        config.listenClientUrls.length,
+        engine,
+        http,
+        logger,
+      )
       if (failure !== undefined) return { ok: false, message: failure }
     }
     for (const url of config.listenClientUrls) {
@@ -53,6 +60,7 @@ export class ClientSockets {
 
   async #listenForClients(
     url: ServerUrl,
+    listeners: number,
     engine: Engine,
     http: HttpApi,
     logger: Logger,
@@ -61,6 +69,7 @@ export class ClientSockets {
       engine,
       logger,
       onRequest: http.handle.bind(http),
+      limits: { maxConnections: connectionsMax(openFilesLimit(), listeners) },
     }
     const listening = await Listener.listen({ host: bindHost(url), port: url.port }, options)
     if (!listening.ok) return bindFailure(url, listening.code, 'listen-client-urls')
@@ -77,6 +86,29 @@ export class ClientSockets {
       })
       server.listen({ host: bindHost(url), port: url.port }, () => resolve(undefined))
     })
+  }
+}
+
+/** Files that the two databases, their compactions and the process itself may have open. */
+const RESERVED_FILES = 1200
+
+/**
+ * Connections that one of `listeners` may have. They share the process's open files with the
+ * databases, and a database that cannot open a file ends the process.
+ */
+export function connectionsMax(openFiles: number, listeners: number): number {
+  const left = Math.max(openFiles - RESERVED_FILES, Math.floor(openFiles / 4))
+  return Math.max(1, Math.floor(Math.min(left, LISTENER_DEFAULTS.maxConnections) / listeners))
+}
+
+/** The limit on open files of this process, where the system tells it. */
+function openFilesLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8')
+    const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
+    return soft === undefined ? Infinity : Number(soft)
+  } catch {
+    return Infinity
   }
 }
 

@@ -22,14 +22,22 @@ export class Compactor {
   readonly #snapshotter: Snapshotter
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #onFinished: (tookMs: number) => void
   #running: Promise<void> | undefined
   #stopped = false
 
-  constructor(store: Store, snapshotter: Snapshotter, clock: Clock, logger: Logger) {
+  constructor(
+    store: Store,
+    snapshotter: Snapshotter,
+    clock: Clock,
+    logger: Logger,
+    onFinished: (tookMs: number) => void = () => undefined,
+  ) {
     this.#store = store
     this.#snapshotter = snapshotter
     this.#clock = clock
     this.#logger = logger
+    this.#onFinished = onFinished
   }
 
   /** Starts cutting what is due, at start-up or after a compaction was applied. */
@@ -76,9 +84,11 @@ export class Compactor {
         await (step === 'blocked' ? delay(BLOCKED_RETRY_MS) : nextTurn())
       }
     }
+    const tookMs = this.#clock.nowMs() - startMs
+    this.#onFinished(tookMs)
     this.#logger.info('finished scheduled compaction', {
       'compact-revision': revision,
-      'took-ms': Math.round(this.#clock.nowMs() - startMs),
+      'took-ms': Math.round(tookMs),
     })
   }
 }

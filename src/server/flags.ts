@@ -63,7 +63,7 @@ export const FLAGS = {
     group: 'Member',
     placeholder: 'urls',
     default: DEFAULT_PEER_URL,
-    description: 'where to listen for other members',
+    description: 'where to listen for other members; not used by a cluster of one',
     parse: urlsOr(DEFAULT_PEER_URL),
   },
   'heartbeat-interval': {

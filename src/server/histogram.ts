@@ -28,24 +28,11 @@ export class Histogram {
     this.#sum += value
   }
 
-  /** `labels` are constant. Several histograms of one name may not share a registry. */
-  register(registry: Registry, labels: Readonly<Record<string, string>> = {}): void {
-    const metric = {
-      name: this.#name,
-      help: this.#help,
-      type: 'histogram',
-      aggregator: 'sum',
-      get: () => this.#sample(labels),
-      reset: () => {
-        this.#counts.fill(0)
-        this.#sum = 0
-      },
-    }
-    // Why the cast: prom-client asks for its own class, but reads nothing else of a metric.
-    registry.registerMetric(metric as unknown as Parameters<Registry['registerMetric']>[0])
+  register(registry: Registry): void {
+    registerHistogram(registry, this.#name, this.#help, () => this.samples({}))
   }
 
-  #sample(labels: Readonly<Record<string, string>>): object {
+  samples(labels: Labels): object[] {
     const values: object[] = []
     let count = 0
     for (const [i, bound] of [...this.#bounds, '+Inf'].entries()) {
@@ -55,8 +42,53 @@ export class Histogram {
     }
     values.push({ labels, value: this.#sum, metricName: `${this.#name}_sum` })
     values.push({ labels, value: count, metricName: `${this.#name}_count` })
-    return { name: this.#name, help: this.#help, type: 'histogram', values, aggregator: 'sum' }
+    return values
   }
+}
+
+/** Histograms of one name, told apart by labels. */
+export class HistogramFamily {
+  readonly #name: string
+  readonly #help: string
+  readonly #bounds: readonly number[]
+  readonly #members = new Map<string, { labels: Labels; histogram: Histogram }>()
+
+  constructor(name: string, help: string, bounds: readonly number[]) {
+    this.#name = name
+    this.#help = help
+    this.#bounds = bounds
+  }
+
+  /** The one with these labels, made at the first call. `key` stands for them, for a fast lookup. */
+  of(key: string, labels: () => Labels): Histogram {
+    let member = this.#members.get(key)
+    if (member === undefined) {
+      const histogram = new Histogram(this.#name, this.#help, this.#bounds)
+      member = { labels: labels(), histogram }
+      this.#members.set(key, member)
+    }
+    return member.histogram
+  }
+
+  register(registry: Registry): void {
+    registerHistogram(registry, this.#name, this.#help, () =>
+      [...this.#members.values()].flatMap(({ labels, histogram }) => histogram.samples(labels)),
+    )
+  }
+}
+
+type Labels = Readonly<Record<string, string>>
+
+function registerHistogram(
+  registry: Registry,
+  name: string,
+  help: string,
+  values: () => object[],
+): void {
+  const kind = { name, help, type: 'histogram', aggregator: 'sum' }
+  const metric = { ...kind, get: () => ({ ...kind, values: values() }), reset: () => undefined }
+  // Why the cast: prom-client asks for its own class, but reads nothing else of a metric.
+  registry.registerMetric(metric as unknown as Parameters<Registry['registerMetric']>[0])
 }
 
 /** `count` bounds: start, start*factor, start*factor^2, … */

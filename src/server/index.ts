@@ -58,6 +58,7 @@ async function run(config: Config, log: Log): Promise<void> {
   const logger = log.logger('server')
   const end = (message: string, error?: unknown): never => {
     logger.error(message, error instanceof Error ? { error } : {})
+    if (!isShownOnStderr(config)) process.stderr.write(`${message}\n`)
     log.close()
     process.exit(1)
   }
@@ -72,6 +73,11 @@ async function run(config: Config, log: Log): Promise<void> {
   }
   onStarted(started.member)
   if (process.stderr.isTTY) printFirstSteps(config, (text) => process.stderr.write(text))
+}
+
+/** Whoever starts a server looks at stderr for the reason why it ended. */
+function isShownOnStderr({ logOutputs, logLevel }: Config): boolean {
+  return logOutputs.includes('stderr') && logLevel !== 'panic' && logLevel !== 'fatal'
 }
 
 /**

@@ -29,7 +29,7 @@ const DRAIN_LIMIT_MS = 700
 /** What a message may weigh beyond the request in it, as etcd allows. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024
 /** Services of the API that this version does not serve: their methods are unknown, not they. */
-const API_SERVICES = ['etcdserverpb.Auth', 'v3lockpb.Lock', 'v3electionpb.Election']
+const API_SERVICES = ['etcdserverpb.Auth']
 
 const CLOCK = { nowMs: () => performance.now() }
 const RANDOM = { below: (bound: number) => randomInt(bound) }
@@ -66,6 +66,9 @@ export class Member {
       clock: CLOCK,
       logger: log.logger('server'),
       startWallMs: Date.now(),
+    })
+    log.logger('server').info('nothing listens on the peer URLs of a cluster of one', {
+      'listen-peer-urls': config.listenPeerUrls.map(({ href }) => href),
     })
     await server.start()
     const engine = new GrpcJsEngine(server.methods(), {

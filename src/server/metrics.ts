@@ -3,7 +3,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { NO_MEMBER } from '../raft/types.ts'
 import { CallMetrics, registerCounter } from './call-metrics.ts'
-import { exponentialBounds, Histogram } from './histogram.ts'
+import { exponentialBounds, Histogram, HistogramFamily } from './histogram.ts'
 import type { MetricSources } from './metric-sources.ts'
 import { ETCD_VERSION } from './version.ts'
 
@@ -42,6 +42,11 @@ export class Metrics {
     'Bucketed histogram of lease TTLs.',
     exponentialBounds(1, 2, 24),
   )
+  readonly #apply = new HistogramFamily(
+    'etcd_server_apply_duration_seconds',
+    'The latency distributions of applying requests.',
+    exponentialBounds(0.0001, 2, 20),
+  )
   healthSuccesses = 0
   healthFailures = 0
 
@@ -55,9 +60,21 @@ export class Metrics {
       this.hashRevision,
       this.compaction,
       this.leaseTtl,
+      this.#apply,
     ]) {
       histogram.register(this.registry)
     }
+  }
+
+  /** `operation` is the name of the request in the log; etcd writes it with a capital letter. */
+  observeApply(operation: string, success: boolean, seconds: number): void {
+    const key = success ? operation : `${operation} failed`
+    const labels = (): Record<string, string> => ({
+      version: 'v3',
+      op: operation.charAt(0).toUpperCase() + operation.slice(1),
+      success: String(success),
+    })
+    this.#apply.of(key, labels).observe(seconds)
   }
 
   /** Registers everything that is read from the running parts when scraped. Once, at start. */

@@ -5,6 +5,7 @@
  * proposed at most once: after a timeout its outcome is unknown, and only the client may retry.
  */
 
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/ports.ts'
 import type { MemberId } from '../raft/types.ts'
 import { encodeInternalRequest, type InternalRequest } from '../rpc/codec/quoratepb.ts'
@@ -13,6 +14,18 @@ import type { Outcome } from './apply-txn.ts'
 
 /** More committed entries than this waiting to be applied, and new proposals are refused. */
 const APPLY_BACKLOG_MAX = 5000
+
+/** Request ids count from here: 2026-01-01. What is left of 2^53 lasts until the year 2095. */
+const ID_EPOCH_MS = 1_767_225_600_000
+/** Leaves room for four million proposals a second. */
+const IDS_PER_MS = 4096
+
+/** The first request id of a process that starts at this wall time. */
+export function firstRequestId(startWallMs: number): number {
+  const id = Math.max(1, Math.floor(startWallMs - ID_EPOCH_MS) * IDS_PER_MS)
+  assert(id < Number.MAX_SAFE_INTEGER / 2, 'the wall clock is far in the future', { startWallMs })
+  return id
+}
 
 /** What the proposer needs of the Raft node. */
 export interface ProposalSink {
@@ -26,10 +39,7 @@ export interface ProposerOptions {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly maxRequestBytes: number
-  /**
-   * Larger than any id of this member's earlier runs, whose entries may still be applied: wall
-   * milliseconds times 4096 leaves room for four million proposals a second.
-   */
+  /** Larger than any id of this member's earlier runs, whose entries may still be applied. */
   readonly firstRequestId: number
 }
 

@@ -6,7 +6,7 @@
 import type { KeyRange } from '../base/key-range.ts'
 import { keyRange } from '../base/key-range.ts'
 import { withoutValue, type EncodedKeyValue } from '../mvcc/kv.ts'
-import type { Store } from '../mvcc/store.ts'
+import type { Pin, Store } from '../mvcc/store.ts'
 import type { CallContext, ResponseStream } from '../rpc/engine.ts'
 import {
   RangeRequest_SortOrder as SortOrder,
@@ -15,7 +15,7 @@ import {
   type RangeStreamResponseInput,
   type ResponseHeaderInput,
 } from '../rpc/codec/etcdserverpb.ts'
-import type { ErrorName } from './errors.ts'
+import { etcdError, type ErrorName } from './errors.ts'
 import { nextTurn } from './turn.ts'
 
 const FIRST_CHUNK_KEYS = 10
@@ -49,17 +49,46 @@ export async function streamRange(
   target: RangeStreamTarget,
 ): Promise<void> {
   const range = keyRange(request.key, request.rangeEnd)
-  const pin = store.pin(revision)
+  const history = new HeldHistory(store, revision)
   try {
     const more = request.countOnly
       ? false
-      : await sendChunks(store, request, range, revision, target)
+      : await sendChunks(store, request, range, history, target)
     if (target.context.cancelled) return
     const count = store.count(range, revision)
     target.stream.send({ rangeResponse: { header: target.header, more, count } })
     target.stream.end()
   } finally {
-    pin.release()
+    history.release()
+  }
+}
+
+/** Keeps a revision readable, but lets go of it while a slow reader is waited for. */
+class HeldHistory {
+  readonly revision: number
+  readonly #store: Store
+  #pin: Pin
+
+  constructor(store: Store, revision: number) {
+    this.revision = revision
+    this.#store = store
+    this.#pin = store.pin(revision)
+  }
+
+  release(): void {
+    this.#pin.release()
+  }
+
+  /**
+   * A reader that has stopped reading must not hold up compaction for ever. When the revision was
+   * compacted meanwhile, this throws the error to end the stream with.
+   */
+  async letGoDuring(wait: Promise<void>): Promise<void> {
+    this.#pin.release()
+    await wait
+    const checked = this.#store.checkRevision(this.revision)
+    if (!checked.ok) throw etcdError(checked.error)
+    this.#pin = this.#store.pin(this.revision)
   }
 }
 
@@ -68,10 +97,10 @@ async function sendChunks(
   store: Store,
   request: RangeRequest,
   range: KeyRange,
-  revision: number,
+  history: HeldHistory,
   { stream, context, maxBytes }: RangeStreamTarget,
 ): Promise<boolean> {
-  const cursor = store.cursor(range, revision)
+  const cursor = store.cursor(range, history.revision)
   let left = request.limit > 0 ? request.limit : Number.MAX_SAFE_INTEGER
   let chunkKeys = FIRST_CHUNK_KEYS
   while (!context.cancelled) {
@@ -83,7 +112,7 @@ async function sendChunks(
     })
     left -= kvs.length
     if (stream.send({ rangeResponse: { kvs } })) await nextTurn()
-    else await drained(stream, context)
+    else await history.letGoDuring(drained(stream, context))
     if (left === 0) return cursor.next(1).length > 0
     chunkKeys = nextChunkKeys(chunkKeys, kvs, maxBytes)
   }

@@ -14,6 +14,7 @@ import {
   type TxnRequest,
 } from '../rpc/codec/etcdserverpb.ts'
 import type { ErrorName } from './errors.ts'
+import { DeletedKeys } from './deleted-keys.ts'
 
 export function checkRangeRequest(request: RangeRequest): ErrorName | undefined {
   if (request.key.length === 0) return 'empty-key'
@@ -75,7 +76,7 @@ function checkOp(op: RequestOp, maxOps: number): ErrorName | undefined {
 
 interface Touched {
   readonly puts: Set<Key>
-  readonly deletes: { readonly key: Key; readonly rangeEnd: Key }[]
+  readonly deletes: DeletedKeys
 }
 
 function checkOverlaps(ops: readonly RequestOp[]): ErrorName | undefined {
@@ -88,9 +89,9 @@ function checkOverlaps(ops: readonly RequestOp[]): ErrorName | undefined {
  */
 function collectTouched(ops: readonly RequestOp[]): Touched | undefined {
   const puts = new Set<Key>()
-  const deletes: Touched['deletes'] = []
+  const deletes = new DeletedKeys()
   for (const { request } of ops) {
-    if (request?.case === 'requestDeleteRange') deletes.push(request.value)
+    if (request?.case === 'requestDeleteRange') deletes.add(request.value)
   }
   for (const { request } of ops) {
     if (request?.case !== 'requestTxn') continue
@@ -100,27 +101,18 @@ function collectTouched(ops: readonly RequestOp[]): Touched | undefined {
     for (const branch of [success, failure]) {
       for (const key of branch.puts) {
         const inOtherBranch = branch === failure && success.puts.has(key)
-        if ((puts.has(key) && !inOtherBranch) || isDeleted(deletes, key)) return undefined
+        if ((puts.has(key) && !inOtherBranch) || deletes.has(key)) return undefined
       }
       for (const key of branch.puts) puts.add(key)
     }
-    deletes.push(...success.deletes, ...failure.deletes)
+    deletes.addAll(success.deletes)
+    deletes.addAll(failure.deletes)
   }
   for (const { request } of ops) {
     if (request?.case !== 'requestPut') continue
     const { key } = request.value
-    if (puts.has(key) || isDeleted(deletes, key)) return undefined
+    if (puts.has(key) || deletes.has(key)) return undefined
     puts.add(key)
   }
   return { puts, deletes }
-}
-
-/**
- * As etcd compares them here, a range_end of one zero byte is not "no upper bound": such a delete
- * overlaps nothing, and a transaction may delete from a key on and put a key behind it.
- */
-function isDeleted(deletes: Touched['deletes'], key: Key): boolean {
-  return deletes.some(({ key: start, rangeEnd }) =>
-    rangeEnd.length === 0 ? start === key : start <= key && key < rangeEnd,
-  )
 }

@@ -21,10 +21,12 @@ import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
 import { LeaseLoop } from './lease-loop.ts'
 import type { OperationCounts } from './metric-sources.ts'
+import { measureSeconds } from './measure.ts'
 import { Metrics } from './metrics.ts'
-import { Proposer, type ProposedRequest } from './proposer.ts'
+import { firstRequestId, Proposer, type ProposedRequest } from './proposer.ts'
 import { RaftNode } from './raft-node.ts'
 import { ReadIndex } from './read-index.ts'
+import { Recipes } from './recipes.ts'
 import { ResponseHeaders } from './response-header.ts'
 import { ClusterService } from './services/cluster.ts'
 import { healthMethods } from './services/health.ts'
@@ -74,6 +76,9 @@ export class Server {
   readonly #watchHub: WatchHub
   readonly #watchFeeder: WatchFeeder
   readonly #watch: WatchService
+  readonly #kv: KvService
+  readonly #lease: LeaseService
+  readonly #recipes: Recipes
   readonly #snapshotter: Snapshotter
   readonly #compactor: Compactor
   readonly #spaceGuard: SpaceGuard
@@ -103,7 +108,7 @@ export class Server {
       clock,
       timeoutMs: requestTimeoutMs,
       maxRequestBytes: options.maxRequestBytes,
-      firstRequestId: options.startWallMs * 4096,
+      firstRequestId: firstRequestId(options.startWallMs),
     })
     this.#readIndex = new ReadIndex(this.#reads(), clock, requestTimeoutMs)
     this.#watch = new WatchService(this.#watchHub, this.#headers, {
@@ -120,14 +125,20 @@ export class Server {
       (index) => this.#raftNode.compactLog(index),
       options.snapshotCount,
       logger,
+      measureSeconds(clock, this.metrics.backendCommit),
     )
-    this.#compactor = new Compactor(member.store, this.#snapshotter, clock, logger)
+    this.#compactor = new Compactor(member.store, this.#snapshotter, clock, logger, (tookMs) => {
+      this.metrics.compaction.observe(tookMs)
+    })
     this.#spaceGuard = new SpaceGuard(
       this.#proposer,
       memberId,
       () => storage.state.bytesInUse,
       options.quotaBytes,
     )
+    this.#kv = this.#newKvService()
+    this.#lease = this.#newLeaseService()
+    this.#recipes = this.#newRecipes()
     const health = new Health(this.#applier, this.#raftNode, this.#readIndex)
     this.http = new HttpApi(health, this.metrics, this.#applier.membership, logger)
     this.#guard = new CallGuard(() => this.#raftNode.leader !== NO_MEMBER)
@@ -151,21 +162,8 @@ export class Server {
   }
 
   methods(): Method[] {
-    const { store, leases, alarms, membership } = this.#applier
-    const { maxTxnOps, maxRequestBytes, quotaBytes, logger } = this.#options
-    const kv = new KvService(
-      {
-        store,
-        alarms,
-        proposer: this.#proposer,
-        readIndex: this.#readIndex,
-        compactor: this.#compactor,
-        spaceGuard: this.#spaceGuard,
-        headers: this.#headers,
-        operations: this.#operations,
-      },
-      { maxTxnOps, maxRequestBytes },
-    )
+    const { membership } = this.#applier
+    const { quotaBytes, logger, clock } = this.#options
     const maintenance = new MaintenanceService({
       applier: this.#applier,
       raftNode: this.#raftNode,
@@ -174,23 +172,17 @@ export class Server {
       headers: this.#headers,
       logger,
       quotaBytes,
-    })
-    const lease = new LeaseService({
-      store,
-      leases,
-      loop: this.#leaseLoop,
-      ids: new LeaseIds(this.#headers.memberId, this.#options.startWallMs),
-      proposer: this.#proposer,
-      spaceGuard: this.#spaceGuard,
-      headers: this.#headers,
+      measureHash: measureSeconds(clock, this.metrics.hashRevision),
+      measureDefragment: measureSeconds(clock, this.metrics.defragment),
     })
     const cluster = new ClusterService(membership, this.#readIndex, this.#headers)
     const methods = [
-      ...kv.methods(),
-      ...lease.methods(),
+      ...this.#kv.methods(),
+      ...this.#lease.methods(),
       ...cluster.methods(),
       ...maintenance.methods(),
       ...this.#watch.methods(),
+      ...this.#recipes.methods(),
       ...healthMethods(),
     ]
     return methods.map((method) => this.#guard.guard(method))
@@ -199,6 +191,7 @@ export class Server {
   /** Ends what would never end by itself, so that the calls in flight can run out. */
   endStreams(): void {
     this.#watch.stop()
+    this.#recipes.stop()
   }
 
   /** After the listeners are closed: nobody asks any more. A last checkpoint makes restarts short. */
@@ -232,13 +225,18 @@ export class Server {
   }
 
   #apply(entries: readonly Entry[]): void {
+    const { clock } = this.#options
     for (const entry of entries) {
       if (entry.type === 'EntryConfChange') {
         this.#applier.applyConfChange(entry, (change) => this.#raftNode.applyConfChange(change))
         continue
       }
+      const startMs = clock.nowMs()
       const applied = this.#applier.applyNormal(entry)
-      if (applied !== undefined) this.#proposer.onApplied(applied)
+      if (applied === undefined) continue
+      const { operation, outcome } = applied
+      this.metrics.observeApply(operation, outcome.ok, (clock.nowMs() - startMs) / 1000)
+      this.#proposer.onApplied(applied)
     }
   }
 
@@ -246,7 +244,9 @@ export class Server {
     this.#raftNode.tick()
     this.#proposer.expire()
     this.#readIndex.expire()
-    this.#watch.tick(this.#raftNode.leader !== NO_MEMBER)
+    const hasLeader = this.#raftNode.leader !== NO_MEMBER
+    this.#watch.tick(hasLeader)
+    this.#recipes.tick(hasLeader)
     this.#leaseLoop.tick()
   }
 
@@ -271,6 +271,50 @@ export class Server {
         return applier.appliedIndex
       },
     }
+  }
+
+  #newKvService(): KvService {
+    const { store, alarms } = this.#applier
+    const { maxTxnOps, maxRequestBytes } = this.#options
+    const parts = {
+      store,
+      alarms,
+      proposer: this.#proposer,
+      readIndex: this.#readIndex,
+      compactor: this.#compactor,
+      spaceGuard: this.#spaceGuard,
+      headers: this.#headers,
+      operations: this.#operations,
+    }
+    return new KvService(parts, { maxTxnOps, maxRequestBytes })
+  }
+
+  #newLeaseService(): LeaseService {
+    const { store, leases } = this.#applier
+    return new LeaseService({
+      store,
+      leases,
+      loop: this.#leaseLoop,
+      ids: new LeaseIds(this.#headers.memberId, this.#options.startWallMs),
+      proposer: this.#proposer,
+      spaceGuard: this.#spaceGuard,
+      headers: this.#headers,
+    })
+  }
+
+  #newRecipes(): Recipes {
+    const { clock, electionMs } = this.#options
+    return new Recipes({
+      store: this.#applier.store,
+      hub: this.#watchHub,
+      kv: this.#kv,
+      lease: this.#lease,
+      leases: this.#leaseLoop,
+      proposer: this.#proposer,
+      headers: this.#headers,
+      clock,
+      electionMs,
+    })
   }
 
   #newLeaseLoop(timeoutMs: number): LeaseLoop {

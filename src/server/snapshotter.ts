@@ -7,6 +7,7 @@ import type { Logger } from '../base/ports.ts'
 import type { StateStore } from '../storage/ports.ts'
 import type { Applier } from './applier.ts'
 import { encodeCheckpoint } from './checkpoint.ts'
+import { unmeasured, type Measure } from './measure.ts'
 
 /** Entries kept behind a checkpoint, so that a slow member catches up from the log. */
 const CATCH_UP_ENTRIES = 5000
@@ -17,6 +18,7 @@ export class Snapshotter {
   readonly #compactLog: (index: number) => Promise<void>
   readonly #snapshotCount: number
   readonly #logger: Logger
+  readonly #measure: Measure
   #durableIndex: number
   #running: Promise<void> | undefined
 
@@ -26,12 +28,14 @@ export class Snapshotter {
     compactLog: (index: number) => Promise<void>,
     snapshotCount: number,
     logger: Logger,
+    measure: Measure = unmeasured,
   ) {
     this.#applier = applier
     this.#state = state
     this.#compactLog = compactLog
     this.#snapshotCount = snapshotCount
     this.#logger = logger
+    this.#measure = measure
     this.#durableIndex = applier.appliedIndex
   }
 
@@ -71,7 +75,7 @@ export class Snapshotter {
 
   async #save(): Promise<void> {
     const checkpoint = this.#applier.checkpoint()
-    await this.#state.saveCheckpoint(encodeCheckpoint(checkpoint))
+    await this.#measure(() => this.#state.saveCheckpoint(encodeCheckpoint(checkpoint)))
     this.#durableIndex = checkpoint.appliedIndex
     this.#logger.info('saved snapshot', {
       'snapshot-index': checkpoint.appliedIndex,

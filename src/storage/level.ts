@@ -6,7 +6,7 @@
  * so lack `compactRange`, `getSync` and explicit snapshots.
  */
 
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { ClassicLevel } from 'classic-level'
@@ -23,6 +23,8 @@ export interface LevelOptions {
   readonly writeBufferSize: number
   readonly cacheSize: number
   readonly maxFileSize: number
+  /** Tables kept open; connections of clients need files too. */
+  readonly maxOpenFiles: number
 }
 
 export type OpenedLevel = { readonly ok: true; readonly db: LevelDatabase } | StorageFailure
@@ -40,6 +42,8 @@ export async function openLevel(directory: string, options: LevelOptions): Promi
       return corrupt(directory, 'its CURRENT file is missing')
     }
     const damage = await findDamage(directory)
+    // Files that their owner is writing look damaged.
+    if (damage !== undefined && (await isLocked(directory))) return inUse(directory)
     if (damage !== undefined) return corrupt(directory, damage)
     const db = new Level<Uint8Array, Uint8Array>(directory, {
       keyEncoding: 'buffer',
@@ -52,6 +56,22 @@ export async function openLevel(directory: string, options: LevelOptions): Promi
     return { ok: true, db }
   } catch (error) {
     return explainOpenFailure(directory, error)
+  }
+}
+
+function inUse(directory: string): StorageFailure {
+  const message = `data directory ${directory} is in use by another process`
+  return { ok: false, error: 'in-use', message }
+}
+
+/** Whether a process holds LevelDB's lock, as far as the kernel tells (Linux alone). */
+async function isLocked(directory: string): Promise<boolean> {
+  try {
+    const { ino } = await stat(join(directory, 'LOCK'))
+    const locks = await readFile('/proc/locks', 'utf8')
+    return locks.includes(`:${ino} `)
+  } catch {
+    return false
   }
 }
 
@@ -73,8 +93,7 @@ function explainOpenFailure(directory: string, error: unknown): StorageFailure {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   const reason = reasonOf(cause)
   if (code === 'LEVEL_LOCKED') {
-    const message = `data directory ${directory} is in use by another process`
-    return { ok: false, error: 'in-use', message }
+    return inUse(directory)
   }
   if (UNWRITABLE.test(reason)) return unwritable(directory, cause)
   return corrupt(directory, reason)

@@ -51,6 +51,7 @@ const LEVEL_OPTIONS = {
   writeBufferSize: 16 * 1024 * 1024,
   cacheSize: 1024 * 1024,
   maxFileSize: 16 * 1024 * 1024,
+  maxOpenFiles: 100,
 }
 
 /**

@@ -53,6 +53,7 @@ const LEVEL_OPTIONS = {
   writeBufferSize: 16 * 1024 * 1024,
   cacheSize: 64 * 1024 * 1024,
   maxFileSize: 8 * 1024 * 1024,
+  maxOpenFiles: 800,
 }
 
 /**

@@ -20,6 +20,8 @@ function newState(): {
   const ends: number[] = []
   const observer = {
     onStarted: () => undefined,
+    onReceived: () => undefined,
+    onSent: () => undefined,
     onFinished: (_path: string, _kind: string, code: number) => void ends.push(code),
   }
   const state = new CallState(METHOD, {

@@ -460,6 +460,20 @@ export function engineConformance(name: string, factory: EngineFactory): void {
         healthy.end()
       })
 
+      test('whoever serves a stream hears that a malformed message has ended it', async () => {
+        const cancelled = deferred<boolean>()
+        const method = defineBidi('/test.Text/Bidi', TEXT_CODEC, (requests, responses, context) => {
+          requests.onMessage((text) => responses.send(text))
+          context.onCancel(() => cancelled.resolve(context.cancelled))
+        })
+        const { client } = bind(await serve([method]))
+        const stream = client().bidi('/test.Text/Bidi')
+        const ended = collect(stream)
+        stream.write(Buffer.of(0xff))
+        expect((await ended).status.code).toBe(STATUS.INTERNAL)
+        expect(await cancelled.promise).toBe(true)
+      })
+
       test('a request above the limit is RESOURCE_EXHAUSTED, one at the limit is not', async () => {
         const { client } = bind(
           await serve([unary((text) => String(text.length))], { maxReceiveBytes: 100_000 }),

@@ -65,15 +65,22 @@ export class EngineHarness {
   ): Promise<EngineHarness> {
     const records: Records = { log: [], started: [], finished: [] }
     const logger = recordingLogger(records.log)
+    // What came and went since the last call ended: exact where calls follow one another.
+    let receivedBytes = 0
+    let sentBytes = 0
     const observer = {
       onStarted: (path: string) => void records.started.push(path),
-      onFinished: (
-        path: string,
-        _kind: Method['kind'],
-        code: number,
-        receivedBytes: number,
-        sentBytes: number,
-      ) => void records.finished.push({ path, code, receivedBytes, sentBytes }),
+      onReceived: (_path: string, _kind: Method['kind'], bytes: number) => {
+        receivedBytes += bytes
+      },
+      onSent: (_path: string, _kind: Method['kind'], bytes: number) => {
+        sentBytes += bytes
+      },
+      onFinished: (path: string, _kind: Method['kind'], code: number) => {
+        records.finished.push({ path, code, receivedBytes, sentBytes })
+        receivedBytes = 0
+        sentBytes = 0
+      },
     }
     const engine = factory(methods, {
       logger,

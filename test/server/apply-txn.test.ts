@@ -8,6 +8,7 @@ import {
   isReadOnly,
   isSerializable,
   prepareReadTxn,
+  type Steppable,
   readTxnResponse,
 } from '../../src/server/apply-txn.ts'
 import { RangeExecution } from '../../src/server/range.ts'
@@ -90,17 +91,17 @@ async function runBoth(kv: MemoryKv, model: Model, operation: Operation): Promis
   if (operation.type === 'cut') return void kv.store.compaction()?.step(operation.keys)
   const marks = { current: model.revision, compacted: model.compacted }
   const before = await kv.fingerprint()
-  const [actual, expected] = execute(kv, model, resolve(operation, marks))
+  const [actual, expected] = await execute(kv, model, resolve(operation, marks))
   expect(actual).toEqual(expected)
   expect(kv.store.currentRevision).toBe(model.revision)
   if (!expected.ok) expect(await kv.fingerprint()).toEqual(before)
 }
 
-function execute(
+async function execute(
   kv: MemoryKv,
   model: Model,
   operation: Exclude<Operation, { type: 'cut' | 'restart' }>,
-): [ModelOutcome<unknown>, ModelOutcome<unknown>] {
+): Promise<[ModelOutcome<unknown>, ModelOutcome<unknown>]> {
   switch (operation.type) {
     case 'put':
       return [plainOutcome(applyPut(kv, operation.request), plainPut), model.put(operation.request)]
@@ -115,7 +116,7 @@ function execute(
       return [plainOutcome(applyTxn(kv, operation.request), plainTxn), model.txn(operation.request)]
     }
     case 'read-txn':
-      return [readTxn(kv, operation.request, operation.slice), model.txn(operation.request)]
+      return [await readTxn(kv, operation.request, operation.slice), model.txn(operation.request)]
     case 'range':
       return [range(kv, operation.request, operation.slice), model.range(operation.request)]
     case 'compact': {
@@ -131,10 +132,17 @@ function refused(error: string): ModelOutcome<never> {
   return { ok: false, error }
 }
 
-function readTxn(kv: MemoryKv, request: TxnRequest, maxKeys: number): ModelOutcome<ModelTxn> {
-  const prepared = prepareReadTxn(kv.store, request)
+async function readTxn(
+  kv: MemoryKv,
+  request: TxnRequest,
+  maxKeys: number,
+): Promise<ModelOutcome<ModelTxn>> {
+  const run = async (execution: Steppable): Promise<void> => {
+    while (!execution.step(maxKeys)) await Promise.resolve()
+  }
+  const prepared = await prepareReadTxn(kv.store, request, run)
   if (!prepared.ok) return prepared
-  for (const execution of prepared.txn.executions) while (!execution.step(maxKeys)) continue
+  for (const execution of prepared.txn.executions) await run(execution)
   const response = plainTxn(readTxnResponse(prepared.txn))
   return { ok: true, revision: prepared.txn.revision, response }
 }
@@ -287,16 +295,22 @@ describe('read-only transactions', () => {
     expect(isSerializable(txnRequest({ success: [serial], failure: [read] }))).toBe(false)
   })
 
-  test('answer from the state they began in, whatever is written while they run', () => {
+  test('answer from the state they began in, whatever is written while they run', async () => {
     const kv = new MemoryKv()
     for (const key of ['a', 'b', 'c']) applyPut(kv, putRequest({ key: k(key) }))
     const all = rangeOp({ key: k('\0'), rangeEnd: k('\0') })
-    const prepared = prepareReadTxn(kv.store, txnRequest({ success: [all, all] }))
-    if (!prepared.ok) throw new Error(prepared.error)
     let written = 0
-    for (const execution of prepared.txn.executions) {
-      while (!execution.step(1)) applyPut(kv, putRequest({ key: k(`b${written++}`) }))
+    const run = async (execution: Steppable): Promise<void> => {
+      while (!execution.step(1)) {
+        applyPut(kv, putRequest({ key: k(`b${written++}`) }))
+        await Promise.resolve()
+      }
     }
+    const compare = [compareRequest({ key: k('\0'), rangeEnd: k('\0'), target: 1, result: 1 })]
+    const request = txnRequest({ compare, success: [all, all] })
+    const prepared = await prepareReadTxn(kv.store, request, run)
+    if (!prepared.ok) throw new Error(prepared.error)
+    for (const execution of prepared.txn.executions) await run(execution)
     const { responses } = plainTxn(readTxnResponse(prepared.txn))
     expect(written).toBeGreaterThan(3)
     expect(responses[1]).toEqual(responses[0])

@@ -43,9 +43,9 @@ describe('calls', () => {
   })
 
   test('are counted when they end, by code as well', async () => {
-    calls.onFinished(PUT, 'unary', STATUS.OK, 0, 0)
-    calls.onFinished(PUT, 'unary', STATUS.OK, 0, 0)
-    calls.onFinished(PUT, 'unary', STATUS.UNAVAILABLE, 0, 0)
+    calls.onFinished(PUT, 'unary', STATUS.OK)
+    calls.onFinished(PUT, 'unary', STATUS.OK)
+    calls.onFinished(PUT, 'unary', STATUS.UNAVAILABLE)
     const put = labels('unary', 'etcdserverpb.KV', 'Put')
     expect(await samples('grpc_server_handled_total')).toEqual({
       [`${put},grpc_code="OK"`]: 2,
@@ -54,7 +54,7 @@ describe('calls', () => {
   })
 
   test.each(Object.entries(STATUS))('%s has the name that Go gives it', async (name, code) => {
-    calls.onFinished(PUT, 'unary', code, 0, 0)
+    calls.onFinished(PUT, 'unary', code)
     const [line] = Object.keys(await samples('grpc_server_handled_total'))
     const words = name.toLowerCase().split('_')
     const camelCase = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
@@ -64,16 +64,27 @@ describe('calls', () => {
   })
 
   test('with a code that gRPC does not know count as Unknown', async () => {
-    calls.onFinished(PUT, 'unary', 99, 0, 0)
+    calls.onFinished(PUT, 'unary', 99)
     const [line] = Object.keys(await samples('grpc_server_handled_total'))
     expect(line).toContain('grpc_code="Unknown"')
   })
 
   test('add up their bytes', async () => {
-    calls.onFinished(PUT, 'unary', STATUS.OK, 100, 10)
-    calls.onFinished(STREAM, 'server-stream', STATUS.OK, 5, 1000)
+    calls.onReceived(PUT, 'unary', 100)
+    calls.onSent(PUT, 'unary', 10)
+    calls.onReceived(STREAM, 'server-stream', 5)
+    calls.onSent(STREAM, 'server-stream', 400)
+    calls.onSent(STREAM, 'server-stream', 600)
     expect(await samples('etcd_network_client_grpc_received_bytes_total')).toEqual({ '': 105 })
     expect(await samples('etcd_network_client_grpc_sent_bytes_total')).toEqual({ '': 1010 })
+  })
+
+  test('are counted by message, while a stream is still open', async () => {
+    calls.onReceived(STREAM, 'server-stream', 5)
+    for (let i = 0; i < 3; i++) calls.onSent(STREAM, 'server-stream', 1)
+    const stream = labels('server_stream', 'etcdserverpb.KV', 'RangeStream')
+    expect(await samples('grpc_server_msg_received_total')).toEqual({ [stream]: 1 })
+    expect(await samples('grpc_server_msg_sent_total')).toEqual({ [stream]: 3 })
   })
 
   test('are counted on between two scrapes, not twice', async () => {

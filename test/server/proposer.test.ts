@@ -61,12 +61,22 @@ describe('a proposal', () => {
     const { sink, proposer } = setUp()
     const first = put(proposer)
     const second = put(proposer)
-    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(1), outcome: outcome(9) })
+    proposer.onApplied({
+      operation: 'put',
+      proposer: MEMBER,
+      requestId: sink.id(1),
+      outcome: outcome(9),
+    })
     expect(await second).toEqual(outcome(9))
     expect(await isSettled(first)).toBe(false)
     expect(proposer.pendingCount).toBe(1)
     const refusal = { ok: false as const, error: 'compacted' as const }
-    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(0), outcome: refusal })
+    proposer.onApplied({
+      operation: 'put',
+      proposer: MEMBER,
+      requestId: sink.id(0),
+      outcome: refusal,
+    })
     expect(await first).toEqual(refusal)
     expect(proposer.pendingCount).toBe(0)
     expect(proposer.failedCount).toBe(0)
@@ -76,8 +86,13 @@ describe('a proposal', () => {
     const { sink, proposer } = setUp()
     const waiting = put(proposer)
     const other = '00000000000000b2'
-    proposer.onApplied({ proposer: other, requestId: sink.id(0), outcome: outcome(1) })
-    proposer.onApplied({ proposer: MEMBER, requestId: 499, outcome: outcome(1) })
+    proposer.onApplied({
+      operation: 'put',
+      proposer: other,
+      requestId: sink.id(0),
+      outcome: outcome(1),
+    })
+    proposer.onApplied({ operation: 'put', proposer: MEMBER, requestId: 499, outcome: outcome(1) })
     expect(await isSettled(waiting)).toBe(false)
   })
 })
@@ -140,7 +155,12 @@ describe('the timeout', () => {
     proposer.expire()
     expect(await old).toEqual(failed('timeout'))
     expect(await isSettled(young)).toBe(false)
-    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(1), outcome: outcome(3) })
+    proposer.onApplied({
+      operation: 'put',
+      proposer: MEMBER,
+      requestId: sink.id(1),
+      outcome: outcome(3),
+    })
     expect(await young).toEqual(outcome(3))
   })
 
@@ -149,7 +169,12 @@ describe('the timeout', () => {
     const waiting = put(proposer)
     clock.advance(TIMEOUT_MS)
     proposer.expire()
-    proposer.onApplied({ proposer: MEMBER, requestId: sink.id(0), outcome: outcome(3) })
+    proposer.onApplied({
+      operation: 'put',
+      proposer: MEMBER,
+      requestId: sink.id(0),
+      outcome: outcome(3),
+    })
     expect(await waiting).toEqual(failed('timeout'))
     expect(sink.proposed).toHaveLength(1)
   })

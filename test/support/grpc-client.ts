@@ -25,6 +25,11 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
+export interface OpenCall {
+  readonly result: Promise<CallResult>
+  cancel(): void
+}
+
 /** Full method paths to definitions, from every .proto file in the folder. */
 export function loadMethods(): ReadonlyMap<string, grpc.MethodDefinition<Message, Message>> {
   const methods = new Map<string, grpc.MethodDefinition<Message, Message>>()
@@ -70,9 +75,15 @@ export class GrpcClient {
 
   /** `method` as in "KV.Range" (package etcdserverpb) or a full "/package.Service/Method". */
   async call(method: string, request: Message, options: CallOptions = {}): Promise<CallResult> {
+    return await this.begin(method, request, options).result
+  }
+
+  /** A call that the test goes on beside, and may cancel. */
+  begin(method: string, request: Message, options: CallOptions = {}): OpenCall {
     const definition = this.#definition(method)
-    return await new Promise((resolve) => {
-      this.#client.makeUnaryRequest(
+    let call: grpc.ClientUnaryCall | undefined
+    const result = new Promise<CallResult>((resolve) => {
+      call = this.#client.makeUnaryRequest(
         definition.path,
         definition.requestSerialize,
         definition.responseDeserialize,
@@ -85,6 +96,7 @@ export class GrpcClient {
         },
       )
     })
+    return { result, cancel: () => call?.cancel() }
   }
 
   /** The response of a call that must succeed. */

@@ -22,6 +22,13 @@ export function servedMethods(): string[] {
     '/etcdserverpb.Maintenance/Defragment',
     '/etcdserverpb.Maintenance/Hash',
     '/etcdserverpb.Maintenance/HashKV',
+    '/v3lockpb.Lock/Lock',
+    '/v3lockpb.Lock/Unlock',
+    '/v3electionpb.Election/Campaign',
+    '/v3electionpb.Election/Proclaim',
+    '/v3electionpb.Election/Leader',
+    '/v3electionpb.Election/Observe',
+    '/v3electionpb.Election/Resign',
     '/grpc.health.v1.Health/Check',
     '/grpc.health.v1.Health/Watch',
   ]

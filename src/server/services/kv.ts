@@ -42,6 +42,7 @@ import {
   prepareReadTxn,
   readTxnResponse,
   type Outcome,
+  type Steppable,
 } from '../apply-txn.ts'
 import type { Compactor } from '../compactor.ts'
 import { etcdError } from '../errors.ts'
@@ -148,8 +149,15 @@ export class KvService {
     this.#operations.range++
     const execution = new RangeExecution(this.#store, request, checked.revision)
     // A range that ends within one slice, as most do, needs neither a pin nor another turn.
-    if (!execution.step(SLICE_KEYS)) await this.#runSlices([execution], checked.revision)
-    return { header, ...execution.result() }
+    if (execution.step(SLICE_KEYS)) return { header, ...execution.result() }
+    const pin = this.#store.pin(checked.revision)
+    try {
+      await nextTurn()
+      await runToEnd(execution)
+      return { header, ...execution.result() }
+    } finally {
+      pin.release()
+    }
   }
 
   /** Never rejects: how the stream ends tells the outcome. */
@@ -210,12 +218,16 @@ export class KvService {
 
   async #readTxn(request: TxnRequest): Promise<TxnResponseInput> {
     await this.#awaitReadable(isSerializable(request))
-    const prepared = prepareReadTxn(this.#store, request)
-    if (!prepared.ok) throw etcdError(prepared.error)
-    const { txn } = prepared
-    const header = this.#headers.at(txn.revision)
-    await this.#runSlices(txn.executions, Math.max(this.#store.compactedRevision, 0))
-    return { header, ...readTxnResponse(txn) }
+    const header = this.#headers.at(this.#store.currentRevision)
+    const pin = this.#store.pin(this.#store.compactedRevision)
+    try {
+      const prepared = await prepareReadTxn(this.#store, request, runToEnd)
+      if (!prepared.ok) throw etcdError(prepared.error)
+      for (const execution of prepared.txn.executions) await runToEnd(execution)
+      return { header, ...readTxnResponse(prepared.txn) }
+    } finally {
+      pin.release()
+    }
   }
 
   async #awaitReadable(serializable: boolean): Promise<void> {
@@ -226,18 +238,6 @@ export class KvService {
     if (this.#alarms.isActive(AlarmType.CORRUPT)) throw etcdError('corrupt')
   }
 
-  /** Runs executions to their end, giving way after each slice; history from `pinned` on stays. */
-  async #runSlices(executions: readonly RangeExecution[], pinned: number): Promise<void> {
-    const pin = this.#store.pin(pinned)
-    try {
-      for (const execution of executions) {
-        while (!execution.step(SLICE_KEYS)) await nextTurn()
-      }
-    } finally {
-      pin.release()
-    }
-  }
-
   async #propose<Response extends object>(
     request: Parameters<Proposer['propose']>[0],
   ): Promise<Response & { header: ResponseHeaderInput }> {
@@ -245,4 +245,9 @@ export class KvService {
     if (!outcome.ok) throw etcdError(outcome.error)
     return { ...outcome.response, header: this.#headers.at(outcome.revision) }
   }
+}
+
+/** Steps to the end, giving way after each slice. The caller keeps the history it needs. */
+async function runToEnd(execution: Steppable): Promise<void> {
+  while (!execution.step(SLICE_KEYS)) await nextTurn()
 }

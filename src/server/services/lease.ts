@@ -31,6 +31,9 @@ import type { Proposer } from '../proposer.ts'
 import type { ResponseHeaders } from '../response-header.ts'
 import type { SpaceGuard } from '../space-guard.ts'
 
+/** Seconds, as in etcd. */
+const SESSION_TTL = 60
+
 export interface LeaseParts {
   readonly store: Store
   readonly leases: LeaseTable
@@ -88,6 +91,17 @@ export class LeaseService {
     const outcome = await proposer.propose<LeaseGrantResponseInput>({ case: 'leaseGrant', value })
     if (!outcome.ok) throw etcdError(outcome.error)
     return { ...outcome.response, header: headers.at(outcome.revision) }
+  }
+
+  /**
+   * The lease to contend with for a lock or an election: the given one, or for 0n a new one. As in
+   * etcd nobody here renews or revokes either: that is the caller's, who finds the id in the key
+   * that it is answered.
+   */
+  async session(lease: bigint): Promise<bigint> {
+    if (lease !== 0n) return lease
+    const { id } = await this.grant({ id: 0n, ttl: SESSION_TTL })
+    return id ?? 0n
   }
 
   async revoke({ id }: LeaseRevokeRequest): Promise<LeaseRevokeResponseInput> {

@@ -27,6 +27,7 @@ import type { StateStore } from '../../storage/ports.ts'
 import type { Alarm } from '../alarms.ts'
 import type { Applier } from '../applier.ts'
 import { errorText, etcdError } from '../errors.ts'
+import type { Measure } from '../measure.ts'
 import type { Proposer } from '../proposer.ts'
 import type { RaftNode } from '../raft-node.ts'
 import type { ResponseHeaders } from '../response-header.ts'
@@ -41,6 +42,8 @@ export interface MaintenanceParts {
   readonly headers: ResponseHeaders
   readonly logger: Logger
   readonly quotaBytes: number
+  readonly measureHash: Measure
+  readonly measureDefragment: Measure
 }
 
 export class MaintenanceService {
@@ -116,18 +119,18 @@ export class MaintenanceService {
   }
 
   async hashKv(request: HashKVRequest): Promise<HashKVResponseInput> {
-    const { applier, headers } = this.#parts
+    const { applier, headers, measureHash } = this.#parts
     const revision = applier.store.currentRevision
-    const result = await applier.store.hash(request.revision, nextTurn)
+    const result = await measureHash(() => applier.store.hash(request.revision, nextTurn))
     if (!result.ok) throw etcdError(result.error)
     const { hash, compactRevision, hashRevision } = result
     return { header: headers.at(revision), hash, compactRevision, hashRevision }
   }
 
   async defragment(): Promise<DefragmentResponseInput> {
-    const { state, logger } = this.#parts
+    const { state, logger, measureDefragment } = this.#parts
     logger.info('starting defragment')
-    await state.defragment()
+    await measureDefragment(() => state.defragment())
     logger.info('finished defragment')
     return {}
   }

@@ -10,6 +10,7 @@ import {
   type ResponseStream,
 } from '../../rpc/engine.ts'
 import { etcdError } from '../errors.ts'
+import { NeedLeader } from '../need-leader.ts'
 import type { ResponseHeaders } from '../response-header.ts'
 import { WatchCall, type WatchCallParts } from '../watch-call.ts'
 import { WatchResponses } from '../watch-response.ts'
@@ -21,8 +22,6 @@ const FLUSH_SLICE_MS = 4
 const FLUSH_BATCH = 16
 /** Notifications are spread over this part of their interval, so that they do not come at once. */
 const PROGRESS_JITTER = 0.1
-/** Election timeouts without a leader after which a stream that asked for one is ended. */
-const LEADERLESS_ELECTIONS = 3
 
 export interface WatchServiceOptions {
   readonly maxRequestBytes: number
@@ -38,16 +37,16 @@ export class WatchService {
   readonly #calls = new Set<WatchCall>()
   /** Calls with something to send, in the order in which they got it. */
   readonly #dirty = new Set<WatchCall>()
-  readonly #needLeader = new Set<WatchCall>()
+  readonly #needLeader: NeedLeader<WatchCall>
   readonly #progressTimers = new Map<WatchCall, NodeJS.Timeout>()
   #isFlushPlanned = false
-  #leaderlessSinceMs: number | undefined
   #stopped = false
   /** Events sent since the start of the process. */
   sentEvents = 0
 
   constructor(hub: WatchHub, headers: ResponseHeaders, options: WatchServiceOptions) {
     this.#options = options
+    this.#needLeader = new NeedLeader(options.clock, options.electionMs)
     this.#parts = {
       hub,
       responses: new WatchResponses(headers, options.maxRequestBytes + GRPC_OVERHEAD_BYTES),
@@ -87,12 +86,7 @@ export class WatchService {
 
   /** Called at every heartbeat: streams that need a leader do not outlive it for long. */
   tick(hasLeader: boolean): void {
-    const nowMs = this.#options.clock.nowMs()
-    if (hasLeader) this.#leaderlessSinceMs = undefined
-    else this.#leaderlessSinceMs ??= nowMs
-    if (this.#leaderlessSinceMs === undefined) return
-    if (nowMs - this.#leaderlessSinceMs < LEADERLESS_ELECTIONS * this.#options.electionMs) return
-    for (const call of this.#needLeader) {
+    for (const call of this.#needLeader.takeOverdue(hasLeader)) {
       call.fail(etcdError('no-leader'))
       this.#forget(call)
     }

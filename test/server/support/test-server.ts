@@ -1,6 +1,6 @@
 /** A whole server over simulated disks: booted as in production, called without a network. */
 
-import type { CallContext, Method } from '../../../src/rpc/engine.ts'
+import type { CallContext, Method, ResponseStream } from '../../../src/rpc/engine.ts'
 import { bootstrap, type BootstrapOptions } from '../../../src/server/bootstrap.ts'
 import { Server, type ServerOptions } from '../../../src/server/server.ts'
 import {
@@ -90,12 +90,30 @@ export class TestServer {
     return new TestServer(server)
   }
 
-  /** `method` as in "KV.Put". Rejects with the StatusError of the call. */
-  async call<Response>(method: string, request: object): Promise<Response> {
-    const found = this.#methods.get(`/etcdserverpb.${method.replace('.', '/')}`)
+  /**
+   * `method` as in "KV.Put" (package etcdserverpb) or a full "/package.Service/Method". Rejects
+   * with the StatusError of the call.
+   */
+  async call<Response>(method: string, request: object, context = CONTEXT): Promise<Response> {
+    const found = this.#methods.get(pathOf(method))
     if (found?.kind !== 'unary') throw new Error(`no unary method ${method}`)
-    return (await found.handle(request, CONTEXT)) as Response
+    return (await found.handle(request, context)) as Response
   }
+
+  serverStream(
+    method: string,
+    request: object,
+    stream: ResponseStream<unknown>,
+    context = CONTEXT,
+  ): void {
+    const found = this.#methods.get(pathOf(method))
+    if (found?.kind !== 'server-stream') throw new Error(`no server stream ${method}`)
+    found.handle(request, stream, context)
+  }
+}
+
+function pathOf(method: string): string {
+  return method.startsWith('/') ? method : `/etcdserverpb.${method.replace('.', '/')}`
 }
 
 let startWallMs = 1_000_000
