@@ -49,6 +49,8 @@ export const LISTENER_DEFAULTS: ListenerLimits = {
   keepAliveTimeoutMs: 60_000,
 }
 
+const DROP_LOG_INTERVAL_MS = 1000
+
 export interface ListenerOptions {
   /** May be shared by several listeners. */
   readonly engine: Engine
@@ -71,6 +73,9 @@ export class Listener {
   readonly #sockets = new Set<Duplex>()
   readonly #undecided = new Set<Duplex>()
   #isClosing = false
+  /** Not logged yet. */
+  #droppedCount = 0
+  #isDropLogPaused = false
   #onLastSocketClosed: (() => void) | undefined
 
   private constructor(options: ListenerOptions) {
@@ -82,9 +87,7 @@ export class Listener {
       this.#accept(socket)
     })
     this.#server.maxConnections = this.#limits.maxConnections
-    this.#server.on('drop', (dropped) => {
-      this.#logger.warn('connection refused: too many are open', { from: dropped?.remoteAddress })
-    })
+    this.#server.on('drop', () => this.#onDropped())
   }
 
   static listen(address: ListenAddress, options: ListenerOptions): Promise<ListenResult> {
@@ -137,6 +140,22 @@ export class Listener {
         resolve()
       }
     })
+  }
+
+  /** A line for the first, then one a second: a flood of connections must not flood the log. */
+  #onDropped(): void {
+    this.#droppedCount++
+    if (this.#isDropLogPaused) return
+    this.#isDropLogPaused = true
+    this.#logger.warn('connection refused: too many are open', { count: this.#droppedCount })
+    this.#droppedCount = 0
+    const timer = setTimeout(() => {
+      this.#isDropLogPaused = false
+      if (this.#droppedCount === 0) return
+      this.#droppedCount--
+      this.#onDropped()
+    }, DROP_LOG_INTERVAL_MS)
+    timer.unref()
   }
 
   #accept(socket: Socket): void {

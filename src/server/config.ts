@@ -58,6 +58,8 @@ const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3
 const RECOMMENDED_QUOTA_BYTES = 8 * 1024 ** 3
 const RECOMMENDED_REQUEST_BYTES = 10 * 1024 ** 2
 const DEFAULT_SNAPSHOT_COUNT = 10_000
+/** What 0 means, as in Go. */
+const UNLIMITED_STREAMS = 4294967295
 const DEFAULT_PROGRESS_NOTIFY_MS = 600_000
 const MIN_PROGRESS_NOTIFY_MS = 100
 /** Timers cannot wait longer. */
@@ -240,7 +242,7 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
     quotaBackendBytes: quota < 0 ? Infinity : quota || DEFAULT_QUOTA_BYTES,
     maxRequestBytes: requestBytes,
     maxTxnOps: settings['max-txn-ops'],
-    maxConcurrentStreams: settings['max-concurrent-streams'],
+    maxConcurrentStreams: settings['max-concurrent-streams'] || UNLIMITED_STREAMS,
     watchProgressNotifyIntervalMs: progressNotifyMs(settings, warnings),
     logLevel: settings['log-level'],
     logFormat: settings['log-format'],

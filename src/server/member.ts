@@ -102,10 +102,17 @@ async function openStorage(
   const options = { onFatal, logger: log.logger('storage') }
   const opened = await openDataDirectory(config.dataDirectory, options.logger)
   if (!opened.ok) return opened
+  const startMs = CLOCK.nowMs()
   const raftLog = await openRaftLogStore(opened.directory.log, options)
   if (!raftLog.ok) return raftLog
   const state = await openStateStore(opened.directory.state, options)
   if (!state.ok) return state
+  options.logger.info('opened the data directory', {
+    path: config.dataDirectory,
+    'log-entries': raftLog.recovered.entries.length,
+    'log-bytes': raftLog.recovered.bytes,
+    'took-ms': Math.round(CLOCK.nowMs() - startMs),
+  })
   const storage = {
     log: raftLog.store,
     recoveredLog: raftLog.recovered,

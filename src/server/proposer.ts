@@ -14,6 +14,10 @@ import type { Outcome } from './apply-txn.ts'
 
 /** More committed entries than this waiting to be applied, and new proposals are refused. */
 const APPLY_BACKLOG_MAX = 5000
+/** The same for bytes that wait for a state disk which is slower than the log's. */
+const UNWRITTEN_BYTES_MAX = 64 * 1024 * 1024
+/** What our envelope around a request weighs beyond etcd's, whose limit it is: the proposer's id. */
+const ENVELOPE_SURPLUS_BYTES = 11
 
 /** Request ids count from here: 2026-01-01. What is left of 2^53 lasts until the year 2095. */
 const ID_EPOCH_MS = 1_767_225_600_000
@@ -32,6 +36,8 @@ export interface ProposalSink {
   propose(data: Uint8Array): { readonly ok: boolean }
   /** Entries committed and not yet applied. */
   readonly applyBacklog: number
+  /** Bytes applied that the state store has not taken yet. */
+  readonly unwrittenBytes: number
 }
 
 export interface ProposerOptions {
@@ -83,12 +89,13 @@ export class Proposer {
     lane: 'client' | 'upkeep' = 'client',
   ): Promise<Outcome<Response>> {
     if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
-    if (lane === 'client' && this.#sink.applyBacklog > APPLY_BACKLOG_MAX) {
+    if (lane === 'client' && this.#isOverloaded()) {
       return Promise.resolve({ ok: false, error: 'too-many-requests' })
     }
     const requestId = this.#nextRequestId++
     const data = encodeInternalRequest({ proposer: this.#options.memberId, requestId, request })
-    if (data.length > this.#options.maxRequestBytes) {
+    const bytes = data.length - ENVELOPE_SURPLUS_BYTES
+    if (lane === 'client' && bytes > this.#options.maxRequestBytes) {
       return Promise.resolve({ ok: false, error: 'request-too-large' })
     }
     return new Promise((resolve) => {
@@ -96,6 +103,11 @@ export class Proposer {
       this.#waiters.set(requestId, { deadlineMs, resolve: resolve as Waiter['resolve'] })
       if (!this.#sink.propose(data).ok) this.#fail(requestId, 'no-leader')
     })
+  }
+
+  #isOverloaded(): boolean {
+    const { applyBacklog, unwrittenBytes } = this.#sink
+    return applyBacklog > APPLY_BACKLOG_MAX || unwrittenBytes > UNWRITTEN_BYTES_MAX
   }
 
   /** Hands the outcome to whoever waits for it; outcomes of others' proposals are not for us. */

@@ -16,6 +16,7 @@ import {
   type ResponseHeaderInput,
 } from '../rpc/codec/etcdserverpb.ts'
 import { etcdError, type ErrorName } from './errors.ts'
+import type { GiveWay } from './sliced-reads.ts'
 import { nextTurn } from './turn.ts'
 
 const FIRST_CHUNK_KEYS = 10
@@ -47,13 +48,14 @@ export async function streamRange(
   request: RangeRequest,
   revision: number,
   target: RangeStreamTarget,
+  giveWay: GiveWay = nextTurn,
 ): Promise<void> {
   const range = keyRange(request.key, request.rangeEnd)
   const history = new HeldHistory(store, revision)
   try {
     const more = request.countOnly
       ? false
-      : await sendChunks(store, request, range, history, target)
+      : await sendChunks(store, request, range, history, target, giveWay)
     if (target.context.cancelled) return
     const count = store.count(range, revision)
     target.stream.send({ rangeResponse: { header: target.header, more, count } })
@@ -99,6 +101,7 @@ async function sendChunks(
   range: KeyRange,
   history: HeldHistory,
   { stream, context, maxBytes }: RangeStreamTarget,
+  giveWay: GiveWay,
 ): Promise<boolean> {
   const cursor = store.cursor(range, history.revision)
   let left = request.limit > 0 ? request.limit : Number.MAX_SAFE_INTEGER
@@ -111,7 +114,7 @@ async function sendChunks(
       return request.keysOnly ? withoutValue(record) : record
     })
     left -= kvs.length
-    if (stream.send({ rangeResponse: { kvs } })) await nextTurn()
+    if (stream.send({ rangeResponse: { kvs } })) await giveWay()
     else await history.letGoDuring(drained(stream, context))
     if (left === 0) return cursor.next(1).length > 0
     chunkKeys = nextChunkKeys(chunkKeys, kvs, maxBytes)

@@ -34,6 +34,7 @@ import { KvService } from './services/kv.ts'
 import { LeaseService } from './services/lease.ts'
 import { MaintenanceService } from './services/maintenance.ts'
 import { WatchService } from './services/watch.ts'
+import { SlicedReads } from './sliced-reads.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { CLUSTER_VERSION } from './version.ts'
@@ -63,6 +64,7 @@ const WATCH_PROGRESS_NOTIFY_MS = 600_000
 
 export class Server {
   readonly metrics = new Metrics()
+  readonly #reads = new SlicedReads()
   readonly http: HttpApi
   readonly #options: ServerOptions
   readonly #storage: OpenedStorage
@@ -110,7 +112,7 @@ export class Server {
       maxRequestBytes: options.maxRequestBytes,
       firstRequestId: firstRequestId(options.startWallMs),
     })
-    this.#readIndex = new ReadIndex(this.#reads(), clock, requestTimeoutMs)
+    this.#readIndex = new ReadIndex(this.#readSource(), clock, requestTimeoutMs)
     this.#watch = new WatchService(this.#watchHub, this.#headers, {
       maxRequestBytes: options.maxRequestBytes,
       progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs ?? WATCH_PROGRESS_NOTIFY_MS,
@@ -172,6 +174,7 @@ export class Server {
       headers: this.#headers,
       logger,
       quotaBytes,
+      reads: this.#reads,
       measureHash: measureSeconds(clock, this.metrics.hashRevision),
       measureDefragment: measureSeconds(clock, this.metrics.defragment),
     })
@@ -200,6 +203,7 @@ export class Server {
     this.#proposer.stop()
     this.#readIndex.stop()
     clearInterval(this.#ticker)
+    await this.#reads.stop()
     await this.#watchFeeder.stop()
     await this.#compactor.stop()
     await this.#raftNode.stop()
@@ -227,6 +231,7 @@ export class Server {
   #apply(entries: readonly Entry[]): void {
     const { clock } = this.#options
     for (const entry of entries) {
+      this.#snapshotter.onEntry(entry.data.length)
       if (entry.type === 'EntryConfChange') {
         this.#applier.applyConfChange(entry, (change) => this.#raftNode.applyConfChange(change))
         continue
@@ -253,15 +258,19 @@ export class Server {
   #proposals(): ConstructorParameters<typeof Proposer>[0] {
     const raftNode = this.#raftNode
     const applier = this.#applier
+    const { state } = this.#storage
     return {
       propose: (data) => raftNode.propose(data),
       get applyBacklog() {
         return raftNode.committedIndex - applier.appliedIndex
       },
+      get unwrittenBytes() {
+        return state.pendingBytes
+      },
     }
   }
 
-  #reads(): ConstructorParameters<typeof ReadIndex>[0] {
+  #readSource(): ConstructorParameters<typeof ReadIndex>[0] {
     const raftNode = this.#raftNode
     const applier = this.#applier
     return {
@@ -285,6 +294,7 @@ export class Server {
       spaceGuard: this.#spaceGuard,
       headers: this.#headers,
       operations: this.#operations,
+      reads: this.#reads,
     }
     return new KvService(parts, { maxTxnOps, maxRequestBytes })
   }
@@ -390,8 +400,9 @@ export class Server {
   /** For what is idempotent and must happen: tried again while there is no leader. */
   async #proposeUntilApplied(request: Parameters<Proposer['propose']>[0]): Promise<void> {
     for (;;) {
-      const outcome = await this.#proposer.propose(request)
+      const outcome = await this.#proposer.propose(request, 'upkeep')
       if (outcome.ok || outcome.error === 'stopped') return
+      this.#options.logger.warn('publishing is tried again', { reason: outcome.error })
       await new Promise((resolve) => setTimeout(resolve, this.#options.heartbeatMs))
     }
   }

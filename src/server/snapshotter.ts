@@ -1,6 +1,6 @@
 /**
- * The snapshotter: takes a checkpoint every `--snapshot-count` entries and forgets the log behind
- * it. Invariant: the log is never compacted beyond the durable checkpoint.
+ * The snapshotter: takes a checkpoint every `--snapshot-count` entries, or 64 MiB of them, and
+ * forgets the log behind it, so that a start has a bounded log to read and to replay. Invariant: the log is never compacted beyond the durable checkpoint.
  */
 
 import type { Logger } from '../base/ports.ts'
@@ -11,6 +11,15 @@ import { unmeasured, type Measure } from './measure.ts'
 
 /** Entries kept behind a checkpoint, so that a slow member catches up from the log. */
 const CATCH_UP_ENTRIES = 5000
+/** But no more than about this, beyond what has come since the checkpoint before. */
+const CATCH_UP_BYTES = 64 * 1024 * 1024
+const CHECKPOINT_BYTES = 64 * 1024 * 1024
+
+/** A checkpoint on disk, and the bytes of all entries that had come by then. */
+interface Mark {
+  readonly index: number
+  readonly bytes: number
+}
 
 export class Snapshotter {
   readonly #applier: Applier
@@ -20,6 +29,10 @@ export class Snapshotter {
   readonly #logger: Logger
   readonly #measure: Measure
   #durableIndex: number
+  /** Of all entries applied by this process. */
+  #appliedBytes = 0
+  /** The checkpoints whose entries behind them may still be kept, oldest first. */
+  #marks: Mark[] = []
   #running: Promise<void> | undefined
 
   constructor(
@@ -44,10 +57,16 @@ export class Snapshotter {
     return this.#durableIndex
   }
 
+  /** Told of every entry that is applied. */
+  onEntry(bytes: number): void {
+    this.#appliedBytes += bytes
+  }
+
   onApplied(): void {
-    const behind = this.#applier.appliedIndex - this.#durableIndex
-    if (behind < this.#snapshotCount || this.#running !== undefined) return
-    void this.#start()
+    if (this.#running !== undefined) return
+    const entries = this.#applier.appliedIndex - this.#durableIndex
+    const bytes = this.#appliedBytes - (this.#marks.at(-1)?.bytes ?? 0)
+    if (entries >= this.#snapshotCount || bytes >= CHECKPOINT_BYTES) void this.#start()
   }
 
   /** Resolves when a checkpoint at the current applied index or later is on disk. */
@@ -75,13 +94,25 @@ export class Snapshotter {
 
   async #save(): Promise<void> {
     const checkpoint = this.#applier.checkpoint()
+    const mark = { index: checkpoint.appliedIndex, bytes: this.#appliedBytes }
     await this.#measure(() => this.#state.saveCheckpoint(encodeCheckpoint(checkpoint)))
     this.#durableIndex = checkpoint.appliedIndex
     this.#logger.info('saved snapshot', {
       'snapshot-index': checkpoint.appliedIndex,
       revision: checkpoint.revision,
     })
-    const compactIndex = checkpoint.appliedIndex - CATCH_UP_ENTRIES
+    this.#marks.push(mark)
+    const compactIndex = Math.max(
+      mark.index - CATCH_UP_ENTRIES,
+      this.#indexBehindCatchUpBytes(mark),
+    )
     if (compactIndex > 0) await this.#compactLog(compactIndex)
+  }
+
+  /** The newest checkpoint with enough bytes of entries after it; 0 for none. Forgets older ones. */
+  #indexBehindCatchUpBytes({ bytes }: Mark): number {
+    const at = this.#marks.findLastIndex((mark) => bytes - mark.bytes >= CATCH_UP_BYTES)
+    if (at > 0) this.#marks = this.#marks.slice(at)
+    return at === -1 ? 0 : (this.#marks[0]?.index ?? 0)
   }
 }

@@ -115,6 +115,31 @@ describe('a node that dies under load', () => {
     await again.stop()
   })
 
+  it('SIGTERM while long reads run: exit 0, and the reads get a clean end', async () => {
+    const node = await bed.startQuorate()
+    const client = new GrpcClient(node.endpoint)
+    for (let start = 0; start < 20_000; start += 100) {
+      const success = Array.from({ length: 100 }, (_, i) => ({
+        request_put: { key: Buffer.from(`k${start + i}`), value: Buffer.alloc(100) },
+      }))
+      await client.ok('KV.Txn', { success })
+    }
+    const all = { key: Buffer.from([0]), range_end: Buffer.from([0]) }
+    const success = Array.from({ length: 20 }, () => ({ request_range: all }))
+    const reads = [
+      client.call('Maintenance.HashKV', {}),
+      client.call('KV.Txn', { success }),
+      client.call('KV.Range', all),
+    ]
+    await client.ok('KV.Range', { key: Buffer.from('k1') })
+    const { code, signal } = await node.stop()
+    expect({ code, signal, log: node.child.tail(4) }).toMatchObject({ code: 0, signal: null })
+    for (const read of await Promise.all(reads)) {
+      if (!read.ok) expect([UNAVAILABLE, CANCELLED]).toContain(read.code)
+    }
+    client.close()
+  })
+
   it('SIGINT stops an idle node with exit code 0', async () => {
     const node = await bed.startQuorate()
     node.child.signal('SIGINT')

@@ -11,6 +11,7 @@ const TIMEOUT_MS = 7000
 const MAX_BYTES = 1000
 
 class Sink implements ProposalSink {
+  unwrittenBytes = 0
   readonly proposed: Uint8Array[] = []
   applyBacklog = 0
   hasLeader = true
@@ -100,18 +101,37 @@ describe('a proposal', () => {
 describe('what is refused at once', () => {
   test('a request whose entry is larger than allowed; the limit itself is not', async () => {
     const { sink, proposer } = setUp()
+    // The proposer's id is not in etcd's envelope, and so does not count.
+    const limit = MAX_BYTES + 11
     void put(proposer)
     const overhead = (sink.proposed[0]?.length ?? 0) - 1
     // Two lengths inside the entry take a byte more each when the value is this long.
-    void put(proposer, 'v'.repeat(MAX_BYTES - overhead - 2))
+    void put(proposer, 'v'.repeat(limit - overhead - 2))
     const length = sink.proposed[1]?.length ?? 0
-    expect(length).toBeLessThanOrEqual(MAX_BYTES)
-    const missing = MAX_BYTES - length
-    void put(proposer, 'v'.repeat(MAX_BYTES - overhead - 2 + missing))
-    expect(sink.proposed[2]?.length).toBe(MAX_BYTES)
-    const tooLarge = put(proposer, 'v'.repeat(MAX_BYTES - overhead - 1 + missing))
+    expect(length).toBeLessThanOrEqual(limit)
+    const missing = limit - length
+    void put(proposer, 'v'.repeat(limit - overhead - 2 + missing))
+    expect(sink.proposed[2]?.length).toBe(limit)
+    const tooLarge = put(proposer, 'v'.repeat(limit - overhead - 1 + missing))
     expect(await tooLarge).toEqual(failed('request-too-large'))
     expect(sink.proposed).toHaveLength(3)
+  })
+
+  test('but nothing that the server itself has to say, however small the limit', () => {
+    const { sink, proposer } = setUp()
+    const clientUrls = ['u'.repeat(MAX_BYTES)]
+    const value = { memberId: '0000000000000001', name: 'n', clientUrls }
+    void proposer.propose({ case: 'memberAttributes', value }, 'upkeep')
+    expect(sink.proposed).toHaveLength(1)
+  })
+
+  test('any request while more than 64 MiB wait for the state disk', async () => {
+    const { sink, proposer } = setUp()
+    sink.unwrittenBytes = 64 * 1024 * 1024
+    void put(proposer)
+    sink.unwrittenBytes++
+    expect(await put(proposer)).toEqual(failed('too-many-requests'))
+    expect(sink.proposed).toHaveLength(1)
   })
 
   test('any request while more than 5000 entries wait to be applied', async () => {

@@ -67,7 +67,7 @@ describe('the guard', () => {
     outcome: Outcome<object> = { ok: true, revision: 1, response: {} }
 
     constructor() {
-      const sink = { propose: () => ({ ok: true }), applyBacklog: 0 }
+      const sink = { propose: () => ({ ok: true }), applyBacklog: 0, unwrittenBytes: 0 }
       const clock = new ManualClock()
       super(sink, {
         memberId: 'aa',

@@ -202,3 +202,30 @@ test('stopping waits for the checkpoint under way', async () => {
   await harness.finishSave()
   await stopped
 })
+
+describe('entries that weigh much', () => {
+  const MIB = 1024 * 1024
+
+  test('are checkpointed by their bytes, and few of them are kept', async () => {
+    const harness = await Harness.start(10_000)
+    for (let i = 0; i < 6; i++) {
+      harness.snapshotter.onEntry(64 * MIB)
+      harness.apply(1)
+      expect(harness.saving).toBe(true)
+      while (harness.saving) await harness.diskStep()
+      await turns(2)
+    }
+    const { appliedIndex } = harness.member.applier
+    expect(harness.durableOnDisk).toBe(appliedIndex)
+    expect(harness.compactions.at(-1)?.index).toBe(appliedIndex - 1)
+    for (const { index, durable } of harness.compactions) expect(index).toBeLessThanOrEqual(durable)
+  })
+
+  test('below the limits change nothing', async () => {
+    const harness = await Harness.start(10_000)
+    harness.snapshotter.onEntry(63 * MIB)
+    harness.apply(1)
+    expect(harness.saving).toBe(false)
+    expect(harness.compactions).toEqual([])
+  })
+})

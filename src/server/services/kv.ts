@@ -58,8 +58,8 @@ import {
   checkTxnRequest,
 } from '../request-check.ts'
 import type { ResponseHeaders } from '../response-header.ts'
+import { SERVER_READER, type GiveWay, type Reader, type SlicedReads } from '../sliced-reads.ts'
 import type { SpaceGuard } from '../space-guard.ts'
-import { nextTurn } from '../turn.ts'
 
 /** Keys read between two turns of the event loop: about half a millisecond of work. */
 const SLICE_KEYS = 100
@@ -78,6 +78,7 @@ export class KvService {
   readonly #spaceGuard: SpaceGuard
   readonly #headers: ResponseHeaders
   readonly #operations: OperationCounts
+  readonly #reads: SlicedReads
   readonly #options: KvServiceOptions
 
   constructor(
@@ -90,6 +91,7 @@ export class KvService {
       readonly spaceGuard: SpaceGuard
       readonly headers: ResponseHeaders
       readonly operations: OperationCounts
+      readonly reads: SlicedReads
     },
     options: KvServiceOptions,
   ) {
@@ -101,6 +103,7 @@ export class KvService {
     this.#spaceGuard = parts.spaceGuard
     this.#headers = parts.headers
     this.#operations = parts.operations
+    this.#reads = parts.reads
     this.#options = options
   }
 
@@ -109,7 +112,7 @@ export class KvService {
       defineUnary(
         '/etcdserverpb.KV/Range',
         { decode: decodeRangeRequest, encode: encodeRangeResponse },
-        (request) => this.range(request),
+        (request, context) => this.range(request, context),
       ),
       defineServerStream(
         '/etcdserverpb.KV/RangeStream',
@@ -129,7 +132,7 @@ export class KvService {
       defineUnary(
         '/etcdserverpb.KV/Txn',
         { decode: decodeTxnRequest, encode: encodeTxnResponse },
-        (request) => this.txn(request),
+        (request, context) => this.txn(request, context),
       ),
       defineUnary(
         '/etcdserverpb.KV/Compact',
@@ -139,7 +142,7 @@ export class KvService {
     ]
   }
 
-  async range(request: RangeRequest): Promise<RangeResponseInput> {
+  async range(request: RangeRequest, reader: Reader = SERVER_READER): Promise<RangeResponseInput> {
     const error = checkRangeRequest(request)
     if (error !== undefined) throw etcdError(error)
     await this.#awaitReadable(request.serializable)
@@ -150,14 +153,11 @@ export class KvService {
     const execution = new RangeExecution(this.#store, request, checked.revision)
     // A range that ends within one slice, as most do, needs neither a pin nor another turn.
     if (execution.step(SLICE_KEYS)) return { header, ...execution.result() }
-    const pin = this.#store.pin(checked.revision)
-    try {
-      await nextTurn()
-      await runToEnd(execution)
+    return this.#holding(checked.revision, reader, async (giveWay) => {
+      await giveWay()
+      await runToEnd(execution, giveWay)
       return { header, ...execution.result() }
-    } finally {
-      pin.release()
-    }
+    })
   }
 
   /** Never rejects: how the stream ends tells the outcome. */
@@ -174,12 +174,10 @@ export class KvService {
       if (!checked.ok) throw etcdError(checked.error)
       const header = this.#headers.at(this.#store.currentRevision)
       const maxBytes = this.#options.maxRequestBytes
-      await streamRange(this.#store, request, checked.revision, {
-        header,
-        maxBytes,
-        stream,
-        context,
-      })
+      const target = { header, maxBytes, stream, context }
+      await this.#reads.run(context, (giveWay) =>
+        streamRange(this.#store, request, checked.revision, target, giveWay),
+      )
     } catch (error) {
       if (!(error instanceof StatusError)) throw error
       stream.fail(error)
@@ -199,10 +197,10 @@ export class KvService {
     return this.#propose<DeleteRangeResponseInput>({ case: 'deleteRange', value: request })
   }
 
-  async txn(request: TxnRequest): Promise<TxnResponseInput> {
+  async txn(request: TxnRequest, reader: Reader = SERVER_READER): Promise<TxnResponseInput> {
     const error = checkTxnRequest(request, this.#options.maxTxnOps)
     if (error !== undefined) throw etcdError(error)
-    if (isReadOnly(request)) return this.#readTxn(request)
+    if (isReadOnly(request)) return this.#readTxn(request, reader)
     if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
     return this.#propose<TxnResponseInput>({ case: 'txn', value: request })
   }
@@ -216,15 +214,27 @@ export class KvService {
     return response
   }
 
-  async #readTxn(request: TxnRequest): Promise<TxnResponseInput> {
+  async #readTxn(request: TxnRequest, reader: Reader): Promise<TxnResponseInput> {
     await this.#awaitReadable(isSerializable(request))
     const header = this.#headers.at(this.#store.currentRevision)
-    const pin = this.#store.pin(this.#store.compactedRevision)
-    try {
-      const prepared = await prepareReadTxn(this.#store, request, runToEnd)
+    return this.#holding(this.#store.compactedRevision, reader, async (giveWay) => {
+      const run = (execution: Steppable): Promise<void> => runToEnd(execution, giveWay)
+      const prepared = await prepareReadTxn(this.#store, request, run)
       if (!prepared.ok) throw etcdError(prepared.error)
-      for (const execution of prepared.txn.executions) await runToEnd(execution)
+      for (const execution of prepared.txn.executions) await run(execution)
       return { header, ...readTxnResponse(prepared.txn) }
+    })
+  }
+
+  /** Runs a read that may take many turns, and keeps history from `revision` on meanwhile. */
+  async #holding<Result>(
+    revision: number,
+    reader: Reader,
+    read: (giveWay: GiveWay) => Promise<Result>,
+  ): Promise<Result> {
+    const pin = this.#store.pin(revision)
+    try {
+      return await this.#reads.run(reader, read)
     } finally {
       pin.release()
     }
@@ -248,6 +258,6 @@ export class KvService {
 }
 
 /** Steps to the end, giving way after each slice. The caller keeps the history it needs. */
-async function runToEnd(execution: Steppable): Promise<void> {
-  while (!execution.step(SLICE_KEYS)) await nextTurn()
+async function runToEnd(execution: Steppable, giveWay: GiveWay): Promise<void> {
+  while (!execution.step(SLICE_KEYS)) await giveWay()
 }

@@ -31,7 +31,7 @@ import type { Measure } from '../measure.ts'
 import type { Proposer } from '../proposer.ts'
 import type { RaftNode } from '../raft-node.ts'
 import type { ResponseHeaders } from '../response-header.ts'
-import { nextTurn } from '../turn.ts'
+import type { Reader, SlicedReads } from '../sliced-reads.ts'
 import { ETCD_VERSION, STORAGE_VERSION } from '../version.ts'
 
 export interface MaintenanceParts {
@@ -42,6 +42,7 @@ export interface MaintenanceParts {
   readonly headers: ResponseHeaders
   readonly logger: Logger
   readonly quotaBytes: number
+  readonly reads: SlicedReads
   readonly measureHash: Measure
   readonly measureDefragment: Measure
 }
@@ -68,12 +69,12 @@ export class MaintenanceService {
       defineUnary(
         '/etcdserverpb.Maintenance/Hash',
         { decode: decodeHashRequest, encode: encodeHashResponse },
-        () => this.hash(),
+        (_request, context) => this.hash(context),
       ),
       defineUnary(
         '/etcdserverpb.Maintenance/HashKV',
         { decode: decodeHashKVRequest, encode: encodeHashKVResponse },
-        (request) => this.hashKv(request),
+        (request, context) => this.hashKv(request, context),
       ),
       defineUnary(
         '/etcdserverpb.Maintenance/Defragment',
@@ -112,16 +113,19 @@ export class MaintenanceService {
     return { header: headers.at(outcome.revision), ...outcome.response }
   }
 
-  async hash(): Promise<HashResponseInput> {
-    const { applier, headers } = this.#parts
-    const revision = applier.store.currentRevision
-    return { header: headers.at(revision), hash: await applier.store.hashAll(nextTurn) }
+  async hash(reader: Reader): Promise<HashResponseInput> {
+    const { applier, headers, reads } = this.#parts
+    const header = headers.at(applier.store.currentRevision)
+    const hash = await reads.run(reader, (giveWay) => applier.store.hashAll(giveWay))
+    return { header, hash }
   }
 
-  async hashKv(request: HashKVRequest): Promise<HashKVResponseInput> {
-    const { applier, headers, measureHash } = this.#parts
+  async hashKv(request: HashKVRequest, reader: Reader): Promise<HashKVResponseInput> {
+    const { applier, headers, reads, measureHash } = this.#parts
     const revision = applier.store.currentRevision
-    const result = await measureHash(() => applier.store.hash(request.revision, nextTurn))
+    const result = await measureHash(() =>
+      reads.run(reader, (giveWay) => applier.store.hash(request.revision, giveWay)),
+    )
     if (!result.ok) throw etcdError(result.error)
     const { hash, compactRevision, hashRevision } = result
     return { header: headers.at(revision), hash, compactRevision, hashRevision }

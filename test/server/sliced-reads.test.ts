@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { SERVER_READER, SlicedReads, type GiveWay } from '../../src/server/sliced-reads.ts'
+import { isSettled } from './support/doubles.ts'
+
+/** A read that takes as many slices as it is given turns. */
+async function endless(giveWay: GiveWay): Promise<never> {
+  for (;;) await giveWay()
+}
+
+test('a read goes on while somebody waits for it', async () => {
+  const reads = new SlicedReads()
+  const result = reads.run(SERVER_READER, async (giveWay) => {
+    for (let i = 0; i < 3; i++) await giveWay()
+    return 'done'
+  })
+  expect(await result).toBe('done')
+})
+
+test('a read ends at its next slice when its reader has gone away', async () => {
+  const reader = { cancelled: false }
+  const read = new SlicedReads().run(reader, endless)
+  expect(await isSettled(read)).toBe(false)
+  reader.cancelled = true
+  await expect(read).rejects.toThrow('context canceled')
+})
+
+test('a stop ends reads under way, waits for the last of them, and refuses new ones', async () => {
+  const reads = new SlicedReads()
+  let hasEnded = false
+  const slow = reads.run(SERVER_READER, async (giveWay) => {
+    try {
+      await endless(giveWay)
+    } finally {
+      await new Promise((resolve) => setImmediate(resolve))
+      hasEnded = true
+    }
+  })
+  const refused = expect(slow).rejects.toThrow('etcdserver: server stopped')
+  await reads.stop()
+  expect(hasEnded).toBe(true)
+  await refused
+  const late = reads.run(SERVER_READER, () => Promise.resolve('late'))
+  await expect(late).rejects.toThrow('etcdserver: server stopped')
+})
+
+test('a stop has nothing to wait for when nothing is read', async () => {
+  await new SlicedReads().stop()
+})
