@@ -37,6 +37,9 @@ export class RangeExecution {
   #chosen: KeyVersion[] = []
   #more = false
   #collected = false
+  /** The values of `#chosen`, while it is to be ordered by them. */
+  #sortValues: Uint8Array[] = []
+  #isChosen = false
 
   /** `revision` is a readable one, already resolved: never 0 or less. */
   constructor(store: Store, request: RangeRequest, revision: number) {
@@ -54,6 +57,9 @@ export class RangeExecution {
     if (!this.#collected) {
       this.#collect(this.#cursor, maxKeys)
       if (!this.#collected) return false
+    }
+    if (!this.#isChosen) {
+      if (!this.#readSortValues(maxKeys)) return false
       this.#choose()
       if (this.#chosen.length > maxKeys) return false
     }
@@ -74,9 +80,21 @@ export class RangeExecution {
     this.#collected = versions.length < wanted || this.#chosen.length >= this.#collectMax
   }
 
+  /** An order by value needs the values first; true when they are all there. */
+  #readSortValues(maxKeys: number): boolean {
+    if (this.#request.sortTarget !== SortTarget.VALUE) return true
+    const end = Math.min(this.#chosen.length, this.#sortValues.length + maxKeys)
+    for (const version of this.#chosen.slice(this.#sortValues.length, end)) {
+      this.#sortValues.push(decodeKeyValue(this.#store.record(version.modRevision)).value)
+    }
+    return end === this.#chosen.length
+  }
+
   #choose(): void {
     const { limit } = this.#request
-    sortVersions(this.#request, this.#chosen, this.#store)
+    this.#isChosen = true
+    sortVersions(this.#request, this.#chosen, this.#sortValues)
+    this.#sortValues = []
     if (limit > 0 && this.#chosen.length > limit) {
       this.#chosen.length = limit
       this.#more = true
@@ -140,7 +158,11 @@ function passesFilters(request: RangeRequest, version: KeyVersion): boolean {
 }
 
 /** Sorts in place where the order of keys is not what was asked; equal ones stay in key order. */
-function sortVersions(request: RangeRequest, versions: KeyVersion[], store: Store): void {
+function sortVersions(
+  request: RangeRequest,
+  versions: KeyVersion[],
+  values: readonly Uint8Array[],
+): void {
   const { sortTarget, sortOrder } = request
   const sign = sortOrder === SortOrder.DESCEND ? -1 : 1
   switch (sortTarget) {
@@ -157,16 +179,15 @@ function sortVersions(request: RangeRequest, versions: KeyVersion[], store: Stor
       versions.sort((a, b) => sign * (a.modRevision.main - b.modRevision.main))
       return
     case SortTarget.VALUE:
-      sortByValue(versions, sign, store)
+      sortByValue(versions, values, sign)
       return
   }
 }
 
-function sortByValue(versions: KeyVersion[], sign: number, store: Store): void {
-  const pairs = versions.map((version) => ({
-    version,
-    value: decodeKeyValue(store.record(version.modRevision)).value,
-  }))
+function sortByValue(versions: KeyVersion[], values: readonly Uint8Array[], sign: number): void {
+  const pairs = versions.map((version, i) => ({ version, value: values[i] ?? NO_VALUE }))
   pairs.sort((a, b) => sign * Buffer.compare(a.value, b.value))
   for (const [i, { version }] of pairs.entries()) versions[i] = version
 }
+
+const NO_VALUE = new Uint8Array(0)
