@@ -19,10 +19,6 @@ const SEPARATOR = 0x5f
 const TOMBSTONE_MARK = 0x74
 const TWO_32 = 2 ** 32
 
-export function compareRevisions(a: Revision, b: Revision): number {
-  return a.main === b.main ? a.sub - b.sub : a.main - b.main
-}
-
 export function encodeRevision(revision: Revision, tombstone = false): Uint8Array {
   return encodeRevisionParts(revision.main, revision.sub, tombstone)
 }

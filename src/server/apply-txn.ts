@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.ts'
 import { keyRange } from '../base/key-range.ts'
 import type { Lease, LeaseTable } from '../lease/lease-table.ts'
-import { decodeKeyValue, type EncodedKeyValue, type KeyValue } from '../mvcc/kv.ts'
+import { decodeKeyValue, leaseOf, valueOf, type EncodedKeyValue } from '../mvcc/kv.ts'
 import type { Commit, KeyVersion, Store } from '../mvcc/store.ts'
 import type { RangeCursor } from '../mvcc/range-cursor.ts'
 import type { WriteTransaction } from '../mvcc/write-transaction.ts'
@@ -348,19 +348,22 @@ function holdsFor(store: Store, compare: Compare, version: KeyVersion): boolean 
     case CompareTarget.MOD:
       return satisfies(compare, compareNumbers(version.modRevision.main, integerOperand(compare)))
     case CompareTarget.VALUE:
-      return satisfies(compare, Buffer.compare(stored(store, version).value, valueOperand(compare)))
+      return satisfies(
+        compare,
+        Buffer.compare(valueOf(stored(store, version)), valueOperand(compare)),
+      )
     case CompareTarget.LEASE:
       return satisfies(
         compare,
-        compareNumbers(stored(store, version).lease, integerOperand(compare)),
+        compareNumbers(leaseOf(stored(store, version)), integerOperand(compare)),
       )
     default:
       return satisfies(compare, 0)
   }
 }
 
-function stored(store: Store, version: KeyVersion): KeyValue {
-  return decodeKeyValue(store.record(version.modRevision))
+function stored(store: Store, version: KeyVersion): EncodedKeyValue {
+  return store.record(version.modRevision)
 }
 
 const NO_VALUE = new Uint8Array(0)

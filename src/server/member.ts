@@ -8,6 +8,7 @@
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { assert } from '../base/assert.ts'
+import { SERVICES } from '../rpc/codec/etcdserverpb.ts'
 import { GrpcJsEngine } from '../rpc/grpc-js-engine.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
 import { openRaftLogStore } from '../storage/raft-log-store.ts'
@@ -28,8 +29,6 @@ export type StartedMember =
 const DRAIN_LIMIT_MS = 700
 /** What a message may weigh beyond the request in it, as etcd allows. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024
-/** Services of the API that this version does not serve: their methods are unknown, not they. */
-const API_SERVICES = ['etcdserverpb.Auth']
 
 const CLOCK = { nowMs: () => performance.now() }
 const RANDOM = { below: (bound: number) => randomInt(bound) }
@@ -64,6 +63,7 @@ export class Member {
       maxTxnOps: config.maxTxnOps,
       watchProgressNotifyIntervalMs: config.watchProgressNotifyIntervalMs,
       clock: CLOCK,
+      random: RANDOM,
       logger: log.logger('server'),
       startWallMs: Date.now(),
     })
@@ -76,7 +76,7 @@ export class Member {
       observer: server.metrics.calls,
       maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
       maxConcurrentStreams: config.maxConcurrentStreams,
-      services: API_SERVICES,
+      services: SERVICES,
     })
     const sockets = await ClientSockets.open(config, engine, server.http, log.logger('rpc'))
     return sockets.ok ? { ok: true, member: new Member(server, sockets.sockets) } : sockets

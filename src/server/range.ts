@@ -10,7 +10,7 @@
 
 import { assert } from '../base/assert.ts'
 import { keyRange, type KeyRange } from '../base/key-range.ts'
-import { decodeKeyValue, withoutValue, type EncodedKeyValue } from '../mvcc/kv.ts'
+import { valueOf, withoutValue, type EncodedKeyValue } from '../mvcc/kv.ts'
 import type { RangeCursor } from '../mvcc/range-cursor.ts'
 import type { KeyVersion, Store } from '../mvcc/store.ts'
 import {
@@ -85,7 +85,7 @@ export class RangeExecution {
     if (this.#request.sortTarget !== SortTarget.VALUE) return true
     const end = Math.min(this.#chosen.length, this.#sortValues.length + maxKeys)
     for (const version of this.#chosen.slice(this.#sortValues.length, end)) {
-      this.#sortValues.push(decodeKeyValue(this.#store.record(version.modRevision)).value)
+      this.#sortValues.push(valueOf(this.#store.record(version.modRevision)))
     }
     return end === this.#chosen.length
   }

@@ -6,8 +6,7 @@
  *               raft node ─► log store      snapshotter ─► state store      (disk)
  */
 
-import { randomInt } from 'node:crypto'
-import type { Clock, Logger } from '../base/ports.ts'
+import type { Clock, Logger, Random } from '../base/ports.ts'
 import { LeaseIds } from '../lease/lease-ids.ts'
 import type { Commit } from '../mvcc/store.ts'
 import { WatchHub } from '../mvcc/watch-hub.ts'
@@ -53,6 +52,7 @@ export interface ServerOptions {
   /** Time between two progress notifications of a watch; 10 minutes when absent. */
   readonly watchProgressNotifyIntervalMs?: number
   readonly clock: Clock
+  readonly random: Random
   readonly logger: Logger
   /** Wall time at start, in milliseconds: makes request ids unique over restarts. */
   readonly startWallMs: number
@@ -118,7 +118,7 @@ export class Server {
       progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs ?? WATCH_PROGRESS_NOTIFY_MS,
       electionMs: options.electionMs,
       clock,
-      random: { below: (bound) => randomInt(bound) },
+      random: options.random,
     })
     this.#leaseLoop = this.#newLeaseLoop(requestTimeoutMs)
     this.#snapshotter = new Snapshotter(
@@ -208,6 +208,7 @@ export class Server {
     await this.#compactor.stop()
     await this.#raftNode.stop()
     await this.#snapshotter.take()
+    await this.#snapshotter.stop()
     await this.#storage.log.close()
     await this.#storage.state.close()
   }

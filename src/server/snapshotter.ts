@@ -1,6 +1,8 @@
 /**
  * The snapshotter: takes a checkpoint every `--snapshot-count` entries, or 64 MiB of them, and
- * forgets the log behind it, so that a start has a bounded log to read and to replay. Invariant: the log is never compacted beyond the durable checkpoint.
+ * forgets the log behind it, so that a start has a bounded log to read and to replay.
+ *
+ * Invariant: the log is never compacted beyond the durable checkpoint.
  */
 
 import type { Logger } from '../base/ports.ts'
@@ -14,6 +16,8 @@ const CATCH_UP_ENTRIES = 5000
 /** But no more than about this, beyond what has come since the checkpoint before. */
 const CATCH_UP_BYTES = 64 * 1024 * 1024
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
+/** Checkpoints closer together than this are one mark, so that idle compactions leave no trail. */
+const MARK_BYTES = 8 * 1024 * 1024
 
 /** A checkpoint on disk, and the bytes of all entries that had come by then. */
 interface Mark {
@@ -31,7 +35,9 @@ export class Snapshotter {
   #durableIndex: number
   /** Of all entries applied by this process. */
   #appliedBytes = 0
-  /** The checkpoints whose entries behind them may still be kept, oldest first. */
+  /** Of those that the last checkpoint covers. */
+  #durableBytes = 0
+  /** Checkpoints, MARK_BYTES apart or more, up to which the log may be cut; oldest first. */
   #marks: Mark[] = []
   #running: Promise<void> | undefined
 
@@ -65,7 +71,7 @@ export class Snapshotter {
   onApplied(): void {
     if (this.#running !== undefined) return
     const entries = this.#applier.appliedIndex - this.#durableIndex
-    const bytes = this.#appliedBytes - (this.#marks.at(-1)?.bytes ?? 0)
+    const bytes = this.#appliedBytes - this.#durableBytes
     if (entries >= this.#snapshotCount || bytes >= CHECKPOINT_BYTES) void this.#start()
   }
 
@@ -96,12 +102,14 @@ export class Snapshotter {
     const checkpoint = this.#applier.checkpoint()
     const mark = { index: checkpoint.appliedIndex, bytes: this.#appliedBytes }
     await this.#measure(() => this.#state.saveCheckpoint(encodeCheckpoint(checkpoint)))
-    this.#durableIndex = checkpoint.appliedIndex
+    this.#durableIndex = mark.index
+    this.#durableBytes = mark.bytes
     this.#logger.info('saved snapshot', {
       'snapshot-index': checkpoint.appliedIndex,
       revision: checkpoint.revision,
     })
-    this.#marks.push(mark)
+    const last = this.#marks.at(-1)
+    if (last === undefined || mark.bytes - last.bytes >= MARK_BYTES) this.#marks.push(mark)
     const compactIndex = Math.max(
       mark.index - CATCH_UP_ENTRIES,
       this.#indexBehindCatchUpBytes(mark),

@@ -221,6 +221,19 @@ describe('entries that weigh much', () => {
     for (const { index, durable } of harness.compactions) expect(index).toBeLessThanOrEqual(durable)
   })
 
+  test('count from the last checkpoint, however small the steps to it were', async () => {
+    const harness = await Harness.start(10_000)
+    let checkpoints = 0
+    for (let i = 0; i < 130; i++) {
+      harness.snapshotter.onEntry(MIB)
+      harness.apply(1)
+      if (harness.saving) checkpoints++
+      while (harness.saving) await harness.diskStep()
+    }
+    expect(checkpoints).toBe(2)
+    expect(harness.compactions.at(-1)?.index).toBe(harness.durableOnDisk - 64)
+  })
+
   test('below the limits change nothing', async () => {
     const harness = await Harness.start(10_000)
     harness.snapshotter.onEntry(63 * MIB)

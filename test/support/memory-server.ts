@@ -47,6 +47,7 @@ export async function newMemoryServer(options: Partial<ServerOptions> = {}): Pro
     maxRequestBytes: 1572864,
     maxTxnOps: 128,
     clock: CLOCK,
+    random: { below: () => 0 },
     logger: QUIET,
     startWallMs: 1,
     ...options,

@@ -82,6 +82,7 @@ export class TestServer {
       maxRequestBytes: 1_000_000,
       maxTxnOps: 128,
       clock: new ManualClock(),
+      random: seededRandom(),
       logger: recordingLogger(),
       startWallMs: (startWallMs += 1000),
       ...fields,
