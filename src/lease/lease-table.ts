@@ -63,6 +63,7 @@ class Entry implements Lease {
 }
 
 export class LeaseTable {
+  /** In the order of granting. */
   readonly #leases: Map<bigint, Entry>
   readonly #leaseOfKey: Map<Key, Entry>
   #observer: LeaseObserver | undefined
@@ -77,6 +78,36 @@ export class LeaseTable {
     this.#observer = undefined
     for (const state of leases) this.#leases.set(state.id, new Entry(state))
     for (const [key, id] of attachments) this.setLease(key, id)
+  }
+
+  /**
+   * Goes on with the leases of another state, given as to the constructor. A lease that is in both,
+   * by id and grant, stays the same object, so that whoever waits for it goes on waiting. The
+   * observer is told of what has gone, then of what is new, then of remaining TTLs that differ;
+   * all of it when the table is as it will be.
+   */
+  adopt(leases: readonly LeaseState[], attachments: Iterable<readonly [Key, bigint]>): void {
+    const before = new Map(this.#leases)
+    const granted: Lease[] = []
+    const checkpointed: Lease[] = []
+    this.#leases.clear()
+    this.#leaseOfKey.clear()
+    for (const state of leases) {
+      const known = before.get(state.id)
+      const isKept = known?.grantIndex === state.grantIndex
+      const lease = isKept ? known : new Entry(state)
+      this.#leases.set(state.id, lease)
+      if (!isKept) granted.push(lease)
+      else if (lease.remainingTtl !== state.remainingTtl) checkpointed.push(lease)
+      lease.remainingTtl = state.remainingTtl
+    }
+    for (const lease of before.values()) lease.keys.clear()
+    for (const [key, id] of attachments) this.setLease(key, id)
+    for (const lease of before.values()) {
+      if (this.#leases.get(lease.id) !== lease) this.#observer?.onRevoked(lease)
+    }
+    for (const lease of granted) this.#observer?.onGranted(lease)
+    for (const lease of checkpointed) this.#observer?.onCheckpointed(lease)
   }
 
   /** One observer, set once. */

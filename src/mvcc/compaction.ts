@@ -36,7 +36,7 @@ export class Compaction {
   readonly revision: number
   readonly #index: TreeIndex
   readonly #backend: Backend
-  readonly #host: CompactionHost
+  #host: CompactionHost
   /** Where the walk of the index goes on; undefined after the last key. */
   #next: Key | undefined
   /** Out of the index, still in the backend; one key may have had very many. Taken from the end. */
@@ -78,7 +78,7 @@ export class Compaction {
 
   /**
    * Does about `maxWork` units of work, keys of the index looked at and records deleted. After
-   * 'done' further calls do nothing.
+   * 'done' further calls do nothing. It is also done when the state was replaced.
    */
   step(maxWork: number): CompactionStep {
     if (this.#isDone) return 'done'
@@ -97,6 +97,16 @@ export class Compaction {
   /** Every delete made before the last step returned 'barrier' is durable. */
   barrierPassed(): void {
     this.#hasPassedBarrier = true
+  }
+
+  /** The store that it cuts has become part of another one. */
+  handOver(host: CompactionHost): void {
+    this.#host = host
+  }
+
+  /** What it cuts was replaced: it has nothing to do any more, and `step` says 'done'. */
+  supersede(): void {
+    this.#isDone = true
   }
 
   #cutIndex(start: Key, maxWork: number): void {

@@ -1,6 +1,6 @@
 /**
  * Reads changes back from the backend, for watchers that start in the past. The caller pins the
- * first revision it asks for until the walk ends.
+ * first revision it asks for until the walk ends. `onBatch` runs before each batch is handed out.
  */
 
 import type { Backend, BackendRecord } from '../base/ports.ts'
@@ -19,10 +19,14 @@ export async function* historyOf(
   backend: Backend,
   first: number,
   last: number,
+  onBatch: () => void,
 ): AsyncGenerator<readonly HistoricChange[]> {
   const start = encodeRevisionParts(first, 0, false)
   const end = encodeRevisionParts(last + 1, 0, false)
-  for await (const batch of backend.scan(start, end)) yield batch.map(toChange)
+  for await (const batch of backend.scan(start, end)) {
+    onBatch()
+    yield batch.map(toChange)
+  }
 }
 
 function toChange(record: BackendRecord): HistoricChange {

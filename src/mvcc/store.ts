@@ -5,6 +5,9 @@
  *
  *     finishedCompact ≤ compacted ≤ pins ≤ current
  *
+ * A state from another member, newer than this one, may take the place of everything here: see
+ * `adopt`. The store object stays, and whoever holds it goes on with the new state.
+ *
  * Invariants: currentRevision grows by exactly 1 with each transaction that wrote; no read looks
  * below a cut that has begun.
  */
@@ -56,8 +59,8 @@ export interface Pin {
 const EMPTY: StoreMarks = { revision: 1, compactedRevision: -1, finishedCompactRevision: -1 }
 
 export class Store {
-  readonly #backend: Backend
-  readonly #index: TreeIndex
+  #backend: Backend
+  #index: TreeIndex
   readonly #pins: Set<Pin>
   readonly #onWriteEnd: (revision: number) => void
   #currentRevision: number
@@ -67,6 +70,7 @@ export class Store {
   #cutRevision: number
   #isWriting: boolean
   #compaction: Compaction | undefined
+  #generation: number
 
   /** A store over an empty backend; `restore` opens one that holds records. */
   constructor(backend: Backend, index = new TreeIndex(), marks = EMPTY) {
@@ -84,6 +88,7 @@ export class Store {
     this.#cutRevision = marks.finishedCompactRevision
     this.#isWriting = false
     this.#compaction = undefined
+    this.#generation = 0
   }
 
   /**
@@ -108,6 +113,46 @@ export class Store {
     })
     if (tombstones.length > 0) store.#finishLater(finishedCompactRevision, tombstones)
     return store
+  }
+
+  /**
+   * This store goes on with the state of `restored`, which was restored from the records that have
+   * taken the place of this one's; nobody uses `restored` itself any more. A cut that was under way
+   * here is over.
+   *
+   * The caller has seen to it that no read of several steps is under way: what such a read holds
+   * belongs to the old state. Neither is a pin held, and a cursor, a history or a hash that goes on
+   * all the same ends with an assertion. Nor was anything read between the moment when the records
+   * were replaced and this call: index and records would not have belonged together.
+   */
+  adopt(restored: Store): void {
+    const { currentRevision, compactedRevision } = restored
+    assert(restored !== this, 'a store adopts another one')
+    assert(!this.#isWriting && !restored.#isWriting, 'no state is adopted inside a transaction')
+    assert(this.#pins.size === 0 && restored.#pins.size === 0, 'no pin outlives its state')
+    if (currentRevision < this.#currentRevision || compactedRevision < this.#compactedRevision) {
+      assert(false, 'an adopted state is not older', {
+        currentRevision,
+        compactedRevision,
+        ownRevision: this.#currentRevision,
+        ownCompactedRevision: this.#compactedRevision,
+      })
+    }
+    this.#generation++
+    this.#backend = restored.#backend
+    this.#index = restored.#index
+    this.#currentRevision = currentRevision
+    this.#compactedRevision = compactedRevision
+    this.#finishedCompactRevision = restored.#finishedCompactRevision
+    this.#cutRevision = restored.#cutRevision
+    this.#compaction?.supersede()
+    this.#compaction = restored.#compaction
+    this.#compaction?.handOver(this.#compactionHost())
+  }
+
+  /** How many states this store has adopted. */
+  get generation(): number {
+    return this.#generation
   }
 
   get currentRevision(): number {
@@ -172,7 +217,7 @@ export class Store {
   /** Changes with first <= main <= last, read back in revision order; pin `first` meanwhile. */
   history(first: number, last: number): AsyncGenerator<readonly HistoricChange[]> {
     this.#checkWhole(first)
-    return historyOf(this.#backend, first, last)
+    return historyOf(this.#backend, first, last, this.#generationCheck())
   }
 
   pin(revision: number): Pin {
@@ -251,7 +296,7 @@ export class Store {
     const bounds = { revision: checked.revision, compactedRevision: compactRevision }
     const pin = this.pin(bounds.compactedRevision)
     try {
-      const hash = await hashHistory(this.#backend, this.#index, bounds, onSlice)
+      const hash = await hashHistory(this.#backend, this.#index, bounds, this.#guarded(onSlice))
       return { ok: true, hash, compactRevision, hashRevision: checked.revision }
     } finally {
       pin.release()
@@ -260,12 +305,26 @@ export class Store {
 
   /** A checksum over all records as they are, superseded ones that wait for the cut included. */
   hashAll(onSlice: () => Promise<void>): Promise<number> {
-    return hashEverything(this.#backend, onSlice)
+    return hashEverything(this.#backend, this.#guarded(onSlice))
   }
 
   /** The key index, for checks and tests. */
   get index(): TreeIndex {
     return this.#index
+  }
+
+  /** Fails when a state was adopted since. */
+  #generationCheck(): () => void {
+    const generation = this.#generation
+    return () => assert(generation === this.#generation, 'no read outlives the state it began in')
+  }
+
+  #guarded(onSlice: () => Promise<void>): () => Promise<void> {
+    const check = this.#generationCheck()
+    return async () => {
+      await onSlice()
+      check()
+    }
   }
 
   #isPinnedBelow(revision: number): boolean {

@@ -29,7 +29,7 @@ import { WatcherGroup } from './watcher-group.ts'
 
 export class WatchHub {
   readonly #limits: WatchLimits
-  #store: Store
+  readonly #store: Store
   #revision: number
   #recent: RecentRevisions
   readonly #synced: WatcherGroup
@@ -123,19 +123,24 @@ export class WatchHub {
   }
 
   /**
-   * The store was replaced by a newer state, as a snapshot brings it. Nobody has heard of the
-   * revisions in between: all watchers catch up from their own position.
+   * The store has adopted a newer state, as a snapshot brings it: call it in the same turn. Nobody
+   * has heard of the revisions in between, so all watchers catch up from their own position, and
+   * those whose position is compacted in the new state end. A round that goes on reads from memory
+   * alone, or it would hold a pin, and what it has there stays true.
    */
-  restore(store: Store): void {
-    assert(store.currentRevision >= this.#revision, 'a restored store is not older')
-    if (this.#round !== undefined) this.endRound(this.#round)
-    const behind = [...this.#syncedWatchers, ...this.#hungry]
-    for (const watcher of behind) this.#unfile(watcher)
-    this.#store = store
-    this.#revision = store.currentRevision
+  onAdopted(): void {
+    const { currentRevision } = this.#store
+    assert(currentRevision >= this.#revision, 'an adopted state is not older')
+    const filed = [...this.#syncedWatchers, ...this.#hungry]
+    for (const watcher of filed) {
+      this.#unfile(watcher)
+      // Nobody counts as synced with the new state before its position was looked at.
+      watcher.state = 'hungry'
+    }
+    this.#revision = currentRevision
     this.#recent = this.#noRevisions()
-    for (const watcher of behind) this.#file(watcher)
-    for (const stream of [...this.#awaiting]) stream.onRevision()
+    // What one of them is told may make its stream end another.
+    for (const watcher of filed) if (watcher.state === 'hungry') this.#file(watcher)
   }
 
   /**

@@ -6,6 +6,7 @@
  *       format             'quorate data 1'
  *       log/               the Raft log (raft-log-store.ts)
  *       state/             records and checkpoint (state-store.ts)
+ *       state.*            while a state from another member is taken over (state-directory.ts)
  *     member.tmp/          a first start that did not finish
  *
  * Invariant: `member` exists only with both databases complete in it. A first start builds it
@@ -13,14 +14,15 @@
  * built has acknowledged nothing and is removed.
  */
 
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 
 import type { Logger } from '../base/ports.ts'
-import { reasonOf } from './fail-stop.ts'
+import { syncPath, syncTree } from './fsync.ts'
 import { corrupt, unwritable } from './level.ts'
 import type { StorageFailure } from './ports.ts'
 import { openRaftLogStore } from './raft-log-store.ts'
+import { hasState } from './state-directory.ts'
 import { openStateStore } from './state-store.ts'
 
 const FORMAT = 'quorate data 1\n'
@@ -84,9 +86,8 @@ async function checkMember(root: string, logger: Logger): Promise<OpenedDataDire
     return foreign(root, 'its member directory has no format file')
   }
   if (format !== FORMAT) return corrupt(root, 'member/format is missing or unknown')
-  for (const name of ['log', 'state']) {
-    if (!names.includes(name)) return corrupt(root, `member/${name} is missing`)
-  }
+  if (!names.includes('log')) return corrupt(root, 'member/log is missing')
+  if (!hasState(names)) return corrupt(root, 'member/state is missing')
   const writable = await probeWrite(member)
   if (writable !== undefined) return writable
   const { mode } = await stat(root)
@@ -156,27 +157,4 @@ async function buildDatabases(
 
 function ignore(): void {
   return undefined
-}
-
-async function syncTree(path: string): Promise<void> {
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const child = join(path, entry.name)
-    if (entry.isDirectory()) await syncTree(child)
-    else await syncPath(child)
-  }
-  await syncPath(path)
-}
-
-/** fsync of a file or directory; a parent that may not be opened is not ours to sync. */
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch((error: unknown) => {
-    if (/EACCES|EPERM/.test(reasonOf(error))) return undefined
-    throw error
-  })
-  if (handle === undefined) return
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -9,15 +9,18 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { ClassicLevel } from 'classic-level'
+import type { ClassicLevel, Iterator } from 'classic-level'
 import { Level } from 'level'
 
-import { reasonOf } from './fail-stop.ts'
+import { isNotFound, reasonOf } from './fail-stop.ts'
 import { findDamage } from './level-files.ts'
 import type { StorageFailure } from './ports.ts'
 
 /** Binary keys and values; reads give Buffers that the caller owns. */
 export type LevelDatabase = ClassicLevel<Uint8Array, Uint8Array>
+
+export type LevelIterator = Iterator<LevelDatabase, Uint8Array, Uint8Array>
+export type LevelSnapshot = ReturnType<LevelDatabase['snapshot']>
 
 export interface LevelOptions {
   readonly writeBufferSize: number
@@ -99,9 +102,12 @@ function explainOpenFailure(directory: string, error: unknown): StorageFailure {
   return corrupt(directory, reason)
 }
 
-/** Bytes of all files directly in `directory`; files that vanish meanwhile count nothing. */
+/** Bytes of all files directly in `directory`; what vanishes meanwhile counts nothing. */
 export async function directoryBytes(directory: string): Promise<number> {
-  const names = await readdir(directory)
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (isNotFound(error)) return []
+    throw error
+  })
   const sizes = await Promise.all(
     names.map((name) =>
       stat(join(directory, name)).then(

@@ -5,30 +5,36 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { keyFromBytes, keyToBytes } from '../base/key.ts'
+import { keyFromBytes } from '../base/key.ts'
 import type { Key } from '../base/key.ts'
 import type { BackendRecord } from '../base/ports.ts'
 import type { DiskSchedule } from './memory-raft-log-store.ts'
-import type { StateStore } from './ports.ts'
+import { MemoryRecordView } from './memory-record-view.ts'
+import { MemoryStagedState } from './memory-staged-state.ts'
+import type { PublishedState, StagingDisk } from './memory-staged-state.ts'
+import type { RecordView, StagedState, StateStore } from './ports.ts'
 
 interface VolatileWrite {
   readonly key: Key
   readonly value: Uint8Array | undefined
 }
 
-const SCAN_BATCH_RECORDS = 100
-
 export class MemoryStateDisk {
-  readonly #durable: Map<Key, Uint8Array>
+  #durable: Map<Key, Uint8Array>
   #volatile: VolatileWrite[]
   #checkpoint: Uint8Array | undefined
+  #published: PublishedState | undefined
   #epoch: number
+  /** Set it to let the gathering of states fail from now on, as on a full disk. */
+  stagingFailure: string | undefined
 
   constructor() {
     this.#durable = new Map()
     this.#volatile = []
     this.#checkpoint = undefined
+    this.#published = undefined
     this.#epoch = 0
+    this.stagingFailure = undefined
   }
 
   get checkpoint(): Uint8Array | undefined {
@@ -43,12 +49,19 @@ export class MemoryStateDisk {
     return this.#volatile.length
   }
 
+  /** Whether a state is complete beside the one in use. */
+  get hasPublished(): boolean {
+    return this.#published !== undefined
+  }
+
   /** Power is cut: of the writes since the last barrier only those that `keeps` picks remain. */
   crash(keeps: (position: number) => boolean = () => false): void {
     this.#volatile.forEach((write, position) => {
       if (keeps(position)) apply(this.#durable, write)
     })
     this.#volatile = []
+    // It survives a crash, but no start wants it.
+    this.#published = undefined
     this.#epoch++
   }
 
@@ -63,6 +76,19 @@ export class MemoryStateDisk {
 
   saveCheckpoint(checkpoint: Uint8Array): void {
     this.#checkpoint = checkpoint
+  }
+
+  publish(state: PublishedState | undefined): void {
+    this.#published = state
+  }
+
+  /** The published state is the one in use: one step, since a start finishes what has begun. */
+  switch(): void {
+    assert(this.#published !== undefined, 'only a published state is put to use')
+    this.#durable = this.#published.records
+    this.#checkpoint = this.#published.checkpoint
+    this.#volatile = []
+    this.#published = undefined
   }
 
   records(): Map<Key, Uint8Array> {
@@ -81,17 +107,25 @@ export class MemoryStateStore implements StateStore {
   readonly #disk: MemoryStateDisk
   readonly #schedule: DiskSchedule
   readonly #epoch: number
-  readonly #records: Map<Key, Uint8Array>
+  readonly #scans: Set<MemoryRecordView>
+  readonly #views: Set<MemoryRecordView>
+  #records: Map<Key, Uint8Array>
   #bytesInUse: number
   #isSaving: boolean
+  #isInstalling: boolean
+  #staged: MemoryStagedState | undefined
 
   constructor(disk: MemoryStateDisk, schedule: DiskSchedule = queueMicrotask) {
     this.#disk = disk
     this.#schedule = schedule
     this.#epoch = disk.epoch
+    this.#scans = new Set()
+    this.#views = new Set()
     this.#records = disk.records()
     this.#bytesInUse = 0
     this.#isSaving = false
+    this.#isInstalling = false
+    this.#staged = undefined
   }
 
   get bytesInUse(): number {
@@ -107,6 +141,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkLive()
     return this.#records.get(keyFromBytes(key))
   }
 
@@ -125,14 +160,44 @@ export class MemoryStateStore implements StateStore {
   }
 
   async *scan(start: Uint8Array, end: Uint8Array): AsyncGenerator<readonly BackendRecord[]> {
+    this.#checkLive()
     const from = keyFromBytes(start)
     const to = keyFromBytes(end)
     const found = [...this.#records].filter(([key]) => key >= from && key < to)
-    found.sort(([a], [b]) => (a < b ? -1 : 1))
-    for (let i = 0; i < found.length; i += SCAN_BATCH_RECORDS) {
-      const batch = found.slice(i, i + SCAN_BATCH_RECORDS)
-      yield batch.map(([key, value]) => ({ key: keyToBytes(key), value }))
-    }
+    yield* this.#view(found, this.#scans)
+  }
+
+  async exportRecords(): Promise<RecordView> {
+    this.#checkLive()
+    return this.#view([...this.#records], this.#views)
+  }
+
+  async stage(): Promise<StagedState> {
+    const before = this.#staged
+    assert(before?.isOpen !== true, 'one state is staged at a time')
+    const staged = new MemoryStagedState(this.#stagingDisk())
+    this.#staged = staged
+    await before?.abort()
+    await staged.begin()
+    return staged
+  }
+
+  /** Two steps of the disk: until the second one is done, a crash finds the old state. */
+  async install(staged: StagedState): Promise<void> {
+    this.#checkLive()
+    const ready = this.#staged
+    assert(ready !== undefined && ready === staged, 'a staged state of this store is installed')
+    assert(!this.#isSaving, 'no checkpoint is saved while a state is installed')
+    assert(this.#scans.size === 0, 'no scan is under way when a state is installed')
+    ready.markInstalled()
+    this.#isInstalling = true
+    await this.#step(() => this.#endViews())
+    await this.#step(() => {
+      this.#disk.switch()
+      this.#records = this.#disk.records()
+      this.#bytesInUse = 0
+      this.#isInstalling = false
+    })
   }
 
   async flush(): Promise<void> {
@@ -141,6 +206,7 @@ export class MemoryStateStore implements StateStore {
 
   /** Two steps of the disk, barrier and record, so that a crash may come between them. */
   async saveCheckpoint(checkpoint: Uint8Array): Promise<void> {
+    this.#checkLive()
     assert(!this.#isSaving, 'one checkpoint is saved at a time')
     this.#isSaving = true
     const count = this.#disk.volatileCount
@@ -160,10 +226,35 @@ export class MemoryStateStore implements StateStore {
   }
 
   async close(): Promise<void> {
-    return undefined
+    this.#endViews()
+    // The disk may have crashed: nothing is waited for.
+    void this.#staged?.abort()
+  }
+
+  #checkLive(): void {
+    assert(!this.#isInstalling, 'a state store that is being replaced is left alone')
+  }
+
+  #view(records: [Key, Uint8Array][], open: Set<MemoryRecordView>): MemoryRecordView {
+    const view = new MemoryRecordView(records, (ended) => void open.delete(ended))
+    open.add(view)
+    return view
+  }
+
+  #endViews(): void {
+    for (const view of [...this.#views, ...this.#scans]) view.end()
+  }
+
+  #stagingDisk(): StagingDisk {
+    return {
+      step: (effect) => this.#step(effect),
+      stagingFailure: () => this.#disk.stagingFailure,
+      publish: (state) => this.#disk.publish(state),
+    }
   }
 
   #write(write: VolatileWrite): void {
+    this.#checkLive()
     apply(this.#records, write)
     if (this.#disk.epoch === this.#epoch) this.#disk.write(write)
   }

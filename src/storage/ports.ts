@@ -4,7 +4,7 @@
  * implementation and a twin in memory; one contract suite runs on both.
  */
 
-import type { Backend, Logger } from '../base/ports.ts'
+import type { Backend, BackendRecord, Logger } from '../base/ports.ts'
 import type { Entry, HardState } from '../raft/types.ts'
 
 /** What a store is given at open. */
@@ -69,7 +69,52 @@ export interface RaftLogStore {
   close(): Promise<void>
 }
 
+/**
+ * The records of one moment, in key order, in batches of bounded size; damaged ones end the store.
+ * To be read once. It ends at the end, when for-await is left early, and by close(); whoever reads
+ * on after the store was closed or replaced gets an error.
+ */
+export interface RecordView extends AsyncIterable<readonly BackendRecord[]> {
+  /** Ends it, read or not. May be called at any time, and more than once. */
+  close(): Promise<void>
+}
+
+/**
+ * A state that comes from another member, gathered beside the one in use. It is a database of its
+ * own, so a failure (a full disk, mostly) spoils it alone: write and finish reject, the store in
+ * use goes on, and abort() gives the space back.
+ */
+export interface StagedState {
+  /** Each record once. Resolves when there is room for more. */
+  write(records: readonly BackendRecord[]): Promise<void>
+  /** Resolves when all records and this checkpoint are durable: it is ready for install(). */
+  finish(checkpoint: Uint8Array): Promise<void>
+  /**
+   * Gives it up, at any time before install(); after that, and a second time, it does nothing.
+   * Removes what was written. Waits for what is under way. Never rejects.
+   */
+  abort(): Promise<void>
+}
+
 export interface StateStore extends Backend {
+  /**
+   * All records as they are at the call: a checkpoint taken in the same turn goes with exactly
+   * these. Later writes and deletes do not change the view. It costs disk space until it ends.
+   */
+  exportRecords(): Promise<RecordView>
+  /**
+   * Begins to gather a state; one at a time: the one before is aborted or installed, or it is
+   * finished and was not wanted. Removes what earlier ones left. Rejects as write() does.
+   */
+  stage(): Promise<StagedState>
+  /**
+   * The finished staged state takes the place of this one, atomically: a crash leaves either the
+   * old or the new state, each with its checkpoint. No scan, checkpoint, read or write may be under
+   * way or come before it resolves; buffered writes of the old state are dropped, open views end.
+   * The same StateStore object goes on over the new records, as after open: `bytesInUse` is 0 until
+   * restore has counted. Any failure is fatal.
+   */
+  install(staged: StagedState): Promise<void>
   /**
    * Makes every earlier put and delete durable, then `checkpoint` itself, replacing the previous
    * one. Resolves when all of it is on disk. One call at a time.

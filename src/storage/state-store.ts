@@ -2,30 +2,30 @@
  * The state store on LevelDB: records written unsynced by a background flusher, and a checkpoint
  * that makes all of them durable.
  *
- *   01            checkpoint, first copy
- *   02 <key>      a record (record-codec.ts)
- *   03            checkpoint, second copy
- *
  * Why a barrier before the checkpoint: LevelDB keeps no order between unsynced writes when it
  * turns to a new log file, because the old one is closed without fsync. compactRange first turns
  * to a new log file and waits until the memtable behind the old one is a synced table that the
- * synced manifest names; over a key interval without any key that is all it does. It reports no
- * error, but a failure sticks to the database, so the synced write that follows fails.
+ * synced manifest names; over a key interval without any key that is all it does.
  *
  * Invariant: a checkpoint that open() returns has every record written before it was saved.
  */
 
-import type { BackendRecord, Logger } from '../base/ports.ts'
+import type { BackendRecord } from '../base/ports.ts'
 import { assert } from '../base/assert.ts'
 import { keyFromBytes } from '../base/key.ts'
-import { chooseCheckpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint-record.ts'
-import type { FoundCopy } from './checkpoint-record.ts'
+import { encodeCheckpoint } from './checkpoint-record.ts'
 import { FailStop, reasonOf } from './fail-stop.ts'
-import { corrupt, directoryBytes, openLevel, unwritable } from './level.ts'
+import { corrupt, directoryBytes, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
-import type { StateStore, StorageFailure, StoreOptions } from './ports.ts'
+import type { RecordView, StagedState, StateStore, StorageFailure, StoreOptions } from './ports.ts'
 import { decodeRecord, RecordCodec, storedBound } from './record-codec.ts'
+import { LevelRecordView } from './record-view.ts'
+import { LevelStagedState } from './staged-state.ts'
+import { barrier, COPY_KEYS, openStateDatabase, rewriteAll } from './state-database.ts'
+import type { OpenedStateDatabase } from './state-database.ts'
+import { StateDirectory } from './state-directory.ts'
 import { WriteBuffer } from './write-buffer.ts'
+import type { PendingWrite } from './write-buffer.ts'
 
 export type OpenedStateStore =
   | {
@@ -36,102 +36,88 @@ export type OpenedStateStore =
     }
   | StorageFailure
 
-const COPY_KEYS: readonly Buffer[] = [Buffer.from([1]), Buffer.from([3])]
-/** An interval that holds no key: compacting it flushes the memtable and rewrites nothing. */
-const BARRIER_START = Buffer.from([0xff])
-const BARRIER_END = Buffer.from([0xff, 0xff])
-const ALL_START = Buffer.from([0])
-
 /** A batch is written when this much waits: its encoding takes about 0.3 ms of the main thread. */
 const FLUSH_BYTES = 128 * 1024
 /** Or when the oldest write has waited this long. */
 const FLUSH_DELAY_MS = 10
-const SCAN_BATCH_RECORDS = 1000
-const SCAN_BATCH_BYTES = 256 * 1024
 
-const LEVEL_OPTIONS = {
-  writeBufferSize: 16 * 1024 * 1024,
-  cacheSize: 64 * 1024 * 1024,
-  maxFileSize: 8 * 1024 * 1024,
-  maxOpenFiles: 800,
-}
+const RECORDS_START = storedBound(new Uint8Array(0))
+const RECORDS_END = COPY_KEYS[1]
 
 /**
  * Opens the store in `directory`; creates it when the directory is absent or empty. A damaged
- * copy of the checkpoint is repaired from the other; both damaged is refused.
+ * copy of the checkpoint is repaired from the other; both damaged is refused. An installation
+ * that a crash interrupted is finished, one that had not begun is forgotten. Call it with the
+ * Raft log open: that is the lock on both.
  */
 export async function openStateStore(
-  directory: string,
+  path: string,
   options: StoreOptions,
 ): Promise<OpenedStateStore> {
-  const opened = await openLevel(directory, LEVEL_OPTIONS)
+  const directory = new StateDirectory(path)
+  const opened = await openRecovered(directory, options)
   if (!opened.ok) return opened
-  const { db } = opened
-  const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(db, key)))
-  if (chosen.kind === 'damaged') {
-    await db.close()
-    return corrupt(directory, 'both copies of its checkpoint are damaged')
-  }
-  if (chosen.kind === 'none') {
-    const store = new LevelStateStore(directory, db, 0, options)
-    return { ok: true, store, checkpoint: undefined }
-  }
+  const { db, saved } = opened
   try {
-    await rewriteCopies(db, chosen.stale, encodeCheckpoint(chosen.copy), options.logger)
+    await directory.removeStaged()
+    await directory.removeOld()
   } catch (error) {
     await db.close()
-    return unwritable(directory, error)
+    return unwritable(path, error)
   }
-  const store = new LevelStateStore(directory, db, chosen.copy.sequence, options)
-  return { ok: true, store, checkpoint: chosen.copy.checkpoint }
+  const store = new LevelStateStore(directory, db, saved?.sequence ?? 0, options)
+  return { ok: true, store, checkpoint: saved?.checkpoint }
 }
 
-function readCopy(db: LevelDatabase, key: Buffer): FoundCopy {
+async function openRecovered(
+  directory: StateDirectory,
+  { logger }: StoreOptions,
+): Promise<OpenedStateDatabase> {
+  const { live } = directory
   try {
-    const value = db.getSync(key)
-    return value === undefined ? 'absent' : (decodeCheckpoint(value) ?? 'damaged')
-  } catch {
-    return 'damaged'
+    if (!(await directory.recover())) {
+      return corrupt(live, 'it is missing beside what is left of an installed state')
+    }
+  } catch (error) {
+    return unwritable(live, error)
   }
-}
-
-async function rewriteCopies(
-  db: LevelDatabase,
-  positions: readonly number[],
-  bytes: Buffer,
-  logger: Logger,
-): Promise<void> {
-  for (const position of positions) {
-    const key = COPY_KEYS[position]
-    if (key === undefined) continue
-    logger.warn('repaired one copy of the checkpoint from the other', { position })
-    await db.put(key, bytes, { sync: true })
-  }
+  return openStateDatabase(live, logger)
 }
 
 class LevelStateStore implements StateStore {
-  readonly #directory: string
-  readonly #db: LevelDatabase
+  readonly #directory: StateDirectory
+  readonly #options: StoreOptions
   readonly #failStop: FailStop
   readonly #codec: RecordCodec
-  readonly #buffer: WriteBuffer
+  /** Open scans, and open views of whoever copies the state. */
+  readonly #scans: Set<LevelRecordView>
+  readonly #views: Set<LevelRecordView>
+  #db: LevelDatabase
+  #buffer: WriteBuffer
   #checkpointSequence: number
   #bytesInUse: number
   #flushing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #soon: NodeJS.Immediate | undefined
   #isSaving: boolean
+  #defragmenting: Promise<void>
+  #staged: LevelStagedState | undefined
+  #installing: Promise<void> | undefined
+  #removing: Promise<void>
 
   constructor(
-    directory: string,
+    directory: StateDirectory,
     db: LevelDatabase,
     checkpointSequence: number,
     options: StoreOptions,
   ) {
     this.#directory = directory
-    this.#db = db
+    this.#options = options
     this.#failStop = new FailStop(options.onFatal)
     this.#codec = new RecordCodec()
+    this.#scans = new Set()
+    this.#views = new Set()
+    this.#db = db
     this.#buffer = new WriteBuffer()
     this.#checkpointSequence = checkpointSequence
     this.#bytesInUse = 0
@@ -139,6 +125,10 @@ class LevelStateStore implements StateStore {
     this.#timer = undefined
     this.#soon = undefined
     this.#isSaving = false
+    this.#defragmenting = Promise.resolve()
+    this.#staged = undefined
+    this.#installing = undefined
+    this.#removing = Promise.resolve()
   }
 
   get bytesInUse(): number {
@@ -154,6 +144,7 @@ class LevelStateStore implements StateStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkLive()
     const name = keyFromBytes(key)
     const pending = this.#buffer.find(name)
     if (pending !== undefined) return pending.value
@@ -163,6 +154,7 @@ class LevelStateStore implements StateStore {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
+    this.#checkLive()
     const name = keyFromBytes(key)
     const replaced = this.#buffer.find(name)?.value
     if (replaced !== undefined) this.#bytesInUse -= key.length + replaced.length
@@ -180,47 +172,33 @@ class LevelStateStore implements StateStore {
   }
 
   async *scan(start: Uint8Array, end: Uint8Array): AsyncGenerator<readonly BackendRecord[]> {
+    this.#checkLive()
     await this.flush()
-    const snapshot = this.#db.snapshot()
-    const iterator = this.#db.iterator({
-      gte: storedBound(start),
-      lt: storedBound(end),
-      snapshot,
-      highWaterMarkBytes: SCAN_BATCH_BYTES,
-      fillCache: false,
-    })
-    try {
-      for (;;) {
-        const batch = await iterator.nextv(SCAN_BATCH_RECORDS).catch((error: unknown) => {
-          throw this.#fail('reading', error)
-        })
-        if (batch.length === 0) return
-        yield batch.map(([key, stored]) => ({
-          key: key.subarray(1),
-          value: this.#decode(key, stored),
-        }))
-      }
-    } finally {
-      await iterator.close()
-      await snapshot.close()
-    }
+    this.#checkLive()
+    yield* this.#view(storedBound(start), storedBound(end), this.#scans)
+  }
+
+  /** Without a flush: while writes come without a pause, the buffer is never empty. */
+  async exportRecords(): Promise<RecordView> {
+    this.#checkLive()
+    return this.#view(RECORDS_START, RECORDS_END, this.#views, this.#buffer.pending())
   }
 
   async flush(): Promise<void> {
-    while (this.#flushing !== undefined || !this.#buffer.isQueueEmpty) {
-      await (this.#flushing ?? this.#startFlush())
-    }
+    const { addedCount } = this.#buffer
+    while (this.#buffer.doneCount < addedCount) await (this.#flushing ?? this.#startFlush())
     if (this.#failStop.failed) await this.#failStop.never()
   }
 
   async saveCheckpoint(checkpoint: Uint8Array): Promise<void> {
+    this.#checkLive()
     assert(!this.#isSaving, 'one checkpoint is saved at a time')
     this.#isSaving = true
     await this.flush()
     const sequence = this.#checkpointSequence + 1
     const bytes = encodeCheckpoint({ sequence, checkpoint })
     try {
-      await this.#db.compactRange(BARRIER_START, BARRIER_END)
+      await barrier(this.#db)
       // One after the other: in one batch they would share one record of LevelDB's log.
       for (const key of COPY_KEYS) {
         if (this.#failStop.failed) return await this.#failStop.never()
@@ -234,19 +212,108 @@ class LevelStateStore implements StateStore {
     this.#isSaving = false
   }
 
+  async stage(): Promise<StagedState> {
+    const { failed } = this.#failStop
+    if (failed) return this.#failStop.never()
+    const before = this.#staged
+    assert(before?.isOpen !== true, 'one state is staged at a time')
+    const staged = new LevelStagedState(this.#directory, this.#options.logger)
+    this.#staged = staged
+    await before?.abort()
+    await this.#installing
+    await this.#removing
+    await staged.begin()
+    return staged
+  }
+
+  async install(staged: StagedState): Promise<void> {
+    this.#checkLive()
+    const ready = this.#staged
+    assert(ready !== undefined && ready === staged, 'a staged state of this store is installed')
+    assert(!this.#isSaving, 'no checkpoint is saved while a state is installed')
+    assert(this.#scans.size === 0, 'no scan is under way when a state is installed')
+    ready.markInstalled()
+    this.#cancelSchedule()
+    this.#installing = this.#install().catch((error: unknown) => {
+      this.#fail('installing a state in', error)
+      return this.#failStop.never()
+    })
+    await this.#installing
+  }
+
   diskBytes(): Promise<number> {
-    return directoryBytes(this.#directory)
+    return directoryBytes(this.#directory.live)
   }
 
   async defragment(): Promise<void> {
+    await this.#installing
     await this.flush()
-    await this.#db.compactRange(ALL_START, BARRIER_END)
+    const defragmenting = rewriteAll(this.#db)
+    this.#defragmenting = defragmenting.catch(() => undefined)
+    await defragmenting
   }
 
   async close(): Promise<void> {
-    if (!this.#failStop.failed) await this.flush()
+    if (!this.#failStop.failed) {
+      await this.#installing
+      await this.flush()
+    }
     this.#cancelSchedule()
+    await this.#endViews()
+    await this.#staged?.abort()
+    await this.#removing
     await this.#db.close()
+  }
+
+  /** Writes of the old state that wait are dropped: the new one is newer. */
+  async #install(): Promise<void> {
+    await this.#flushing
+    await this.#defragmenting
+    await this.#endViews()
+    await this.#removing
+    await this.#db.close()
+    await this.#directory.switch()
+    const opened = await openStateDatabase(this.#directory.live, this.#options.logger)
+    if (!opened.ok) throw new Error(opened.message)
+    if (opened.saved === undefined) throw new Error('the installed state has no checkpoint')
+    this.#db = opened.db
+    this.#buffer = new WriteBuffer()
+    this.#checkpointSequence = opened.saved.sequence
+    this.#bytesInUse = 0
+    this.#installing = undefined
+    this.#removing = this.#removeOld()
+  }
+
+  async #removeOld(): Promise<void> {
+    try {
+      await this.#directory.removeOld()
+    } catch (error) {
+      // The next stage(), or the next start, tries again.
+      this.#options.logger.warn('cannot remove the replaced state', { error: reasonOf(error) })
+    }
+  }
+
+  #checkLive(): void {
+    assert(this.#installing === undefined, 'a state store that is being replaced is left alone')
+  }
+
+  #view(
+    start: Buffer,
+    end: Buffer,
+    open: Set<LevelRecordView>,
+    pending: readonly PendingWrite[] = [],
+  ): LevelRecordView {
+    const view = new LevelRecordView(this.#db, start, end, pending, {
+      decode: (storedKey, stored) => this.#decode(storedKey, stored),
+      onReadError: (error) => this.#fail('reading', error),
+      onEnded: (ended) => void open.delete(ended),
+    })
+    open.add(view)
+    return view
+  }
+
+  async #endViews(): Promise<void> {
+    await Promise.all([...this.#views, ...this.#scans].map((view) => view.end()))
   }
 
   #schedule(): void {
@@ -284,7 +351,7 @@ class LevelStateStore implements StateStore {
       () => {
         this.#buffer.done(writes)
         this.#flushing = undefined
-        if (!this.#buffer.isQueueEmpty) this.#schedule()
+        if (this.#installing === undefined && !this.#buffer.isQueueEmpty) this.#schedule()
       },
       (error: unknown) => {
         this.#fail('writing to', error)
@@ -307,13 +374,13 @@ class LevelStateStore implements StateStore {
     const value = decodeRecord(storedKey, stored)
     if (value !== undefined) return value
     const name = Buffer.from(storedKey.subarray(1)).toString('hex')
-    throw this.#failStop.fail(`state record ${name} in ${this.#directory} is corrupt`)
+    throw this.#failStop.fail(`state record ${name} in ${this.#directory.live} is corrupt`)
   }
 
   #fail(doing: string, error: unknown): Error {
     const reason = reasonOf(error)
     return this.#failStop.fail(
-      `${doing} the state store in ${this.#directory} failed: ${reason}`,
+      `${doing} the state store in ${this.#directory.live} failed: ${reason}`,
       error,
     )
   }

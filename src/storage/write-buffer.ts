@@ -22,6 +22,8 @@ export class WriteBuffer {
   #taken: number
   #queuedBytes: number
   #flyingBytes: number
+  #addedCount: number
+  #doneCount: number
 
   constructor() {
     this.#newest = new Map()
@@ -29,6 +31,8 @@ export class WriteBuffer {
     this.#taken = 0
     this.#queuedBytes = 0
     this.#flyingBytes = 0
+    this.#addedCount = 0
+    this.#doneCount = 0
   }
 
   /** Bytes waiting to be taken. */
@@ -41,6 +45,16 @@ export class WriteBuffer {
     return this.#queuedBytes + this.#flyingBytes
   }
 
+  /** Writes ever added. */
+  get addedCount(): number {
+    return this.#addedCount
+  }
+
+  /** Writes ever done: the oldest ones, since they are taken in order, one batch at a time. */
+  get doneCount(): number {
+    return this.#doneCount
+  }
+
   get isQueueEmpty(): boolean {
     return this.#taken === this.#queue.length
   }
@@ -49,10 +63,16 @@ export class WriteBuffer {
     return this.#newest.get(key)
   }
 
+  /** What the buffer has to say of each key, in key order; later writes do not change the list. */
+  pending(): readonly PendingWrite[] {
+    return [...this.#newest.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
   add(key: Key, value: Uint8Array | undefined): void {
     const write: PendingWrite = { key, value }
     this.#newest.set(key, write)
     this.#queue.push(write)
+    this.#addedCount++
     this.#queuedBytes += costOf(write)
   }
 
@@ -78,6 +98,7 @@ export class WriteBuffer {
 
   /** `writes` are in the database: reads find them there, unless a newer one is pending. */
   done(writes: readonly PendingWrite[]): void {
+    this.#doneCount += writes.length
     for (const write of writes) {
       if (this.#newest.get(write.key) === write) this.#newest.delete(write.key)
       this.#flyingBytes -= costOf(write)

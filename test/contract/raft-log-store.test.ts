@@ -134,6 +134,47 @@ describe.each(Object.entries(places))('the raft log store on %s', (_name, newPla
     await again.store.close()
   })
 
+  test.each([4, 8, 500])('a reset to %i voids a tail that conflicted, for good', async (at) => {
+    const open = await newPlace()
+    const { store } = await open()
+    await store.append({ entries: entriesFrom(1, 6, 1), hardState: voted })
+    await store.append({ entries: entriesFrom(5, 4, 2) })
+    // As an installation does it: the term of the one who sent the state, the state, the log.
+    const later: HardState = { term: 9, vote: '', commit: 2 }
+    await store.append({ entries: [], hardState: later })
+    await store.reset(at)
+    await store.append({ entries: entriesFrom(at + 1, 3, 9) })
+    await store.append({ entries: entriesFrom(at + 2, 1, 10), hardState: { ...later, term: 10 } })
+    await store.compact(at + 1)
+    await store.close()
+    const again = await open()
+    expect(again.recovered).toMatchObject({ compacted: at + 1, hardState: { term: 10 } })
+    expect(plain(again.recovered.entries)).toEqual(plain(entriesFrom(at + 2, 1, 10)))
+    await again.store.append({ entries: entriesFrom(at + 3, 1, 10) })
+    await again.store.reset(at + 3)
+    await again.store.reset(at + 3)
+    await again.store.close()
+    const third = await open()
+    expect(third.recovered).toMatchObject({ compacted: at + 3, entries: [] })
+    await third.store.close()
+  })
+
+  test('a reset below the compacted index, or beside an append, fails', async () => {
+    const open = await newPlace()
+    const { store } = await open()
+    await store.append({ entries: entriesFrom(1, 6) })
+    await store.compact(4)
+    const reset = async (index: number): Promise<void> => store.reset(index)
+    await expect(reset(3)).rejects.toThrow('not reset below its compacted index')
+    const appended = store.append({ entries: entriesFrom(7, 1) })
+    await expect(reset(9)).rejects.toThrow('one append to the raft log at a time')
+    await appended
+    const resetting = reset(9)
+    await expect((async () => store.append({ entries: [] }))()).rejects.toThrow('one append')
+    await resetting
+    await store.close()
+  })
+
   test('an empty entry and one of a megabyte survive', async () => {
     const open = await newPlace()
     const { store } = await open()

@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest'
 
 import { AssertionError } from '../../src/base/assert.ts'
 import { keyFromText, type Key } from '../../src/base/key.ts'
-import { LEASE_TTL_MAX, LeaseTable, type LeaseState } from '../../src/lease/lease-table.ts'
+import {
+  LEASE_TTL_MAX,
+  LeaseTable,
+  type Lease,
+  type LeaseState,
+} from '../../src/lease/lease-table.ts'
 
 type Step =
   | { readonly type: 'grant'; readonly id: bigint; readonly ttl: number }
@@ -11,13 +16,14 @@ type Step =
   | { readonly type: 'checkpoint'; readonly id: bigint; readonly remaining: number }
   | { readonly type: 'attach'; readonly key: Key; readonly id: bigint }
   | { readonly type: 'restart' }
+  | { readonly type: 'adopt'; readonly ahead: readonly Step[] }
 
 const id = fc.constantFrom(1n, 2n, 7n, -1n, 2n ** 63n - 1n)
 const key = fc.constantFrom('a', 'b', 'aa', 'b/1', 'ÿ').map((text) => keyFromText(text))
 const ttl = fc.constantFrom(1, 5, 60, LEASE_TTL_MAX, LEASE_TTL_MAX + 1)
 const of = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type)
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+const change: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: of('grant'), id, ttl }) },
   { weight: 2, arbitrary: fc.record({ type: of('revoke'), id }) },
   {
@@ -32,7 +38,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       id: fc.oneof({ weight: 4, arbitrary: id }, { weight: 1, arbitrary: fc.constant(0n) }),
     }),
   },
+)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 14, arbitrary: change },
   { weight: 1, arbitrary: fc.record({ type: of('restart') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: of('adopt'), ahead: fc.array(change, { maxLength: 12 }) }),
+  },
 )
 
 /** Two plain maps, searched from end to end. */
@@ -54,6 +67,7 @@ describe('LeaseTable', () => {
         const model = new Model()
         for (const [index, one] of steps.entries()) {
           if (one.type === 'restart') table = new LeaseTable(table.state(), model.leaseOfKey)
+          else if (one.type === 'adopt') adopt(table, model, one.ahead, index + 1)
           else perform(table, model, one, index + 1)
           expectSame(table, model)
         }
@@ -111,6 +125,74 @@ describe('LeaseTable', () => {
     ])
   })
 
+  test('an observer that follows what it is told knows the adopted table', () => {
+    fc.assert(
+      fc.property(
+        fc.array(change, { maxLength: 40, size: 'max' }),
+        fc.array(change, { maxLength: 40, size: 'max' }),
+        (before, ahead) => {
+          const table = new LeaseTable()
+          const known = new Map<Lease, number>()
+          table.observe({
+            onGranted: (lease) => {
+              expect(known.has(lease)).toBe(false)
+              expect(table.get(lease.id)).toBe(lease)
+              known.set(lease, lease.remainingTtl)
+            },
+            onRevoked: (lease) => {
+              expect(known.delete(lease)).toBe(true)
+              expect(table.get(lease.id)).not.toBe(lease)
+              expect(lease.keys.size).toBe(0)
+            },
+            onCheckpointed: (lease) => {
+              expect(known.has(lease)).toBe(true)
+              known.set(lease, lease.remainingTtl)
+            },
+          })
+          const model = new Model()
+          before.forEach((one, i) => perform(table, model, one, i + 1))
+          const kept = [...table.all()].map((lease) => [lease, lease.grantIndex] as const)
+          adopt(table, model, ahead, 100)
+          expectSame(table, model)
+          expect(new Map([...table.all()].map((lease) => [lease, lease.remainingTtl]))).toEqual(
+            known,
+          )
+          for (const [lease, grantIndex] of kept) {
+            const now = table.get(lease.id)
+            expect(now === lease).toBe(now?.grantIndex === grantIndex)
+          }
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  test('a lease granted anew with the same id is another lease to those who are told', () => {
+    const table = new LeaseTable()
+    table.grant(1n, 10, 1)
+    table.grant(2n, 10, 2)
+    const told: unknown[] = []
+    table.observe({
+      onGranted: ({ id, grantIndex }) => told.push(['granted', id, grantIndex, table.size]),
+      onRevoked: ({ id, grantIndex }) => told.push(['revoked', id, grantIndex, table.size]),
+      onCheckpointed: ({ id, remainingTtl }) => told.push(['checkpointed', id, remainingTtl]),
+    })
+    const leases = [
+      { id: 2n, ttl: 10, grantIndex: 2, remainingTtl: 4 },
+      { id: 1n, ttl: 60, grantIndex: 9, remainingTtl: 0 },
+      { id: 3n, ttl: 60, grantIndex: 10, remainingTtl: 0 },
+    ]
+    table.adopt(leases, new Map([[keyFromText('a'), 3n]]))
+    expect(told).toEqual([
+      ['revoked', 1n, 1, 3],
+      ['granted', 1n, 9, 3],
+      ['granted', 3n, 10, 3],
+      ['checkpointed', 2n, 4],
+    ])
+    expect([...table.all()].map(({ id: one }) => one)).toEqual([2n, 1n, 3n])
+    expect(table.leaseOf(keyFromText('a'))).toBe(3n)
+  })
+
   test('a saved state does not change with the table', () => {
     const table = new LeaseTable()
     table.grant(1n, 10, 1)
@@ -120,6 +202,13 @@ describe('LeaseTable', () => {
     expect(state).toEqual([{ id: 1n, ttl: 10, grantIndex: 1, remainingTtl: 0 }])
   })
 })
+
+/** What another table came to after `ahead` becomes this one's. */
+function adopt(table: LeaseTable, model: Model, ahead: readonly Step[], index: number): void {
+  const other = new LeaseTable(table.state(), model.leaseOfKey)
+  ahead.forEach((one, i) => perform(other, model, one, index + i))
+  table.adopt(other.state(), model.leaseOfKey)
+}
 
 function perform(table: LeaseTable, model: Model, one: Step, index: number): void {
   switch (one.type) {
@@ -154,6 +243,7 @@ function perform(table: LeaseTable, model: Model, one: Step, index: number): voi
       else model.leaseOfKey.set(one.key, one.id)
       return
     case 'restart':
+    case 'adopt':
   }
 }
 

@@ -40,6 +40,31 @@ class Subject {
   }
 }
 
+test('a table that adopts other leases is followed, in office and out of it', () => {
+  const leases = [
+    { id: 2n, ttl: 20, grantIndex: 2, remainingTtl: 0 },
+    { id: 3n, ttl: 30, grantIndex: 7, remainingTtl: 5 },
+  ]
+  for (const isPrimary of [false, true]) {
+    const { table, lessor, clock, ...subject } = bind(new Subject())
+    const gone = subject.grant(1n, 10)
+    const kept = subject.grant(2n, 20)
+    if (isPrimary) lessor.promote(1)
+    clock.advance(1000)
+    table.adopt(leases, [])
+    expect(lessor.byExpiry().map(({ id }) => id)).toEqual(isPrimary ? [3n, 2n] : [2n, 3n])
+    lessor.retryExpired(gone, 0)
+    if (!isPrimary) {
+      expect(lessor.renew(2n)).toMatchObject({ error: 'not-primary' })
+      lessor.promote(2)
+    }
+    const restMs = isPrimary ? 20_000 : 21_000
+    expect(lessor.remainingMs(kept)).toBe(restMs)
+    clock.advance(60_000)
+    expect(subject.expired()).toEqual([3n, 2n])
+  }
+})
+
 describe('expiry', () => {
   test('a lease is handed out at its deadline, not a moment before, and once', () => {
     const { lessor, clock, ...subject } = bind(Subject.primary())

@@ -26,6 +26,7 @@ type Command =
   | { readonly type: 'cut'; readonly steps: number; readonly keys: number }
   | { readonly type: 'checkpoint' }
   | { readonly type: 'crash'; readonly lost: readonly number[] }
+  | { readonly type: 'adopt'; readonly ahead: readonly Command[] }
   | { readonly type: 'open'; readonly at: number; readonly range: KeyRange }
   | { readonly type: 'next'; readonly which: number; readonly keys: number }
 
@@ -53,18 +54,28 @@ const anyTxn = fc.record({
   type: fc.constant('txn' as const),
   writes: fc.array(anyWrite, { maxLength: 4 }),
 })
+const anyMark = fc.record({ type: fc.constant('mark' as const), at: anyShare })
+const anyCut = fc.record({
+  type: fc.constant('cut' as const),
+  steps: fc.integer({ min: 1, max: 4 }),
+  keys: fc.integer({ min: 1, max: 4 }),
+})
+const anyCheckpoint = fc.constant({ type: 'checkpoint' as const })
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: anyTxn },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('mark' as const), at: anyShare }) },
+  { weight: 2, arbitrary: anyMark },
+  { weight: 3, arbitrary: anyCut },
+  { weight: 2, arbitrary: anyCheckpoint },
   {
-    weight: 3,
+    weight: 1,
     arbitrary: fc.record({
-      type: fc.constant('cut' as const),
-      steps: fc.integer({ min: 1, max: 4 }),
-      keys: fc.integer({ min: 1, max: 4 }),
+      type: fc.constant('adopt' as const),
+      ahead: fc.array(fc.oneof(anyTxn, anyTxn, anyMark, anyCut, anyCheckpoint), {
+        maxLength: 8,
+        size: 'max',
+      }),
     }),
   },
-  { weight: 2, arbitrary: fc.constant({ type: 'checkpoint' as const }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -139,6 +150,8 @@ class Subject {
         return this.checkpoint()
       case 'crash':
         return this.crash(command.lost)
+      case 'adopt':
+        return this.#adopt(command.ahead)
       case 'open':
         return this.#open(command.at, command.range)
       case 'next':
@@ -236,6 +249,54 @@ class Subject {
     const replayed = this.sinceCheckpoint
     this.sinceCheckpoint = []
     for (const command of replayed) await this.run(command)
+  }
+
+  /** Another member has come further; a copy of its state takes the place of this one's. */
+  async #adopt(ahead: readonly Command[]): Promise<void> {
+    const sender = await this.#copy()
+    for (const command of ahead) await sender.run(command)
+    const old = this.store.compaction(this.checkpointed.model.compacted)
+    const cursors = this.cursors
+    for (const { pin } of cursors) pin.release()
+    this.cursors = []
+    const received = await sender.#copy()
+    const rest = received.store.finishedCompactRevision
+    this.store.adopt(received.store)
+    expect(this.store.finishedCompactRevision).toBe(rest)
+    if (received.model.compacted > 0) {
+      const below = received.model.compacted - 1
+      expect(() => this.store.count({ type: 'all' }, below)).toThrow('no read below a cut')
+    }
+    this.backend = received.backend
+    this.model = received.model
+    this.checkpoint()
+    this.checkContent()
+    const before = this.backend.dump()
+    const finished = this.store.finishedCompactRevision
+    old?.barrierPassed()
+    expect(old?.step(9) ?? 'done').toBe('done')
+    expect(old?.blocked ?? false).toBe(false)
+    expect(this.backend.dump()).toEqual(before)
+    expect(this.store.finishedCompactRevision).toBe(finished)
+    for (const { cursor, seen, expected } of cursors) {
+      if (seen.length < expected.length) expect(() => cursor.next(1)).toThrow('outlives the state')
+    }
+  }
+
+  /** As a state that is sent and restored. */
+  async #copy(): Promise<Subject> {
+    const copy = new Subject()
+    copy.backend = new LossyBackend(
+      this.backend.records().map(({ key, value }) => [Buffer.from(key).toString('latin1'), value]),
+    )
+    copy.store = await Store.restore(copy.backend, {
+      revision: this.store.currentRevision,
+      compactedRevision: this.store.compactedRevision,
+      finishedCompactRevision: this.store.finishedCompactRevision,
+    })
+    copy.model = this.model.copy()
+    copy.checkpoint()
+    return copy
   }
 
   #open(at: number, range: KeyRange): void {
@@ -511,6 +572,48 @@ describe('Store', () => {
     cut.barrierPassed()
     expect(cut.step(10)).toBe('done')
     expect(backend.size).toBe(1)
+  })
+
+  it('lets no read go on that began in a state it has replaced', async () => {
+    const store = new Store(new MemoryBackend())
+    const newer = new Store(new MemoryBackend())
+    for (let i = 0; i < 30; i++) {
+      writeOne(store, `k${i}`, 'v')
+      writeOne(newer, `k${i}`, 'v')
+    }
+    writeOne(newer, 'k', 'v')
+    const cursor = store.cursor({ type: 'all' }, 5)
+    expect(cursor.next(2)).toHaveLength(2)
+    const history = store.history(2, 31)
+    await history.next()
+    const adopting = (): Promise<void> => {
+      if (store.generation === 0) store.adopt(newer)
+      return Promise.resolve()
+    }
+    await expect(store.hashAll(adopting)).rejects.toThrow('outlives the state')
+    expect(store.generation).toBe(1)
+    expect(() => cursor.next(2)).toThrow('outlives the state')
+    await expect(history.next()).rejects.toThrow('outlives the state')
+    expect(store.cursor({ type: 'all' }, store.currentRevision).next(99)).toHaveLength(31)
+  })
+
+  it('adopts no state that is older, and none while it is written to or pinned', async () => {
+    const store = new Store(new MemoryBackend())
+    const newer = new Store(new MemoryBackend())
+    for (let i = 0; i < 5; i++) writeOne(newer, 'k', String(i))
+    const pin = store.pin(1)
+    expect(() => store.adopt(newer)).toThrow('no pin outlives')
+    pin.release()
+    const transaction = store.beginWrite()
+    expect(() => store.adopt(newer)).toThrow('inside a transaction')
+    transaction.end()
+    expect(() => store.adopt(store)).toThrow('another one')
+    store.adopt(newer)
+    expect(() => store.adopt(new Store(new MemoryBackend()))).toThrow('not older')
+    // The adopted state is written to like one's own.
+    writeOne(store, 'k', 'next')
+    expect(store.currentRevision).toBe(7)
+    expect(store.versionAt(keyFromText('k'), 7)).toMatchObject({ version: 6 })
   })
 
   it('refuses what would break it', async () => {

@@ -6,7 +6,7 @@ import { keyRange, rangeContains, type KeyRange } from '../../src/base/key-range
 import { keyFromText, type Key } from '../../src/base/key.ts'
 import type { CatchUpRound } from '../../src/mvcc/catch-up-round.ts'
 import type { HistoricChange } from '../../src/mvcc/history.ts'
-import { Store } from '../../src/mvcc/store.ts'
+import { Store, type Commit } from '../../src/mvcc/store.ts'
 import { WatchHub } from '../../src/mvcc/watch-hub.ts'
 import type { WatchOutput } from '../../src/mvcc/watch-output.ts'
 import type { WatchStream } from '../../src/mvcc/watch-stream.ts'
@@ -32,7 +32,13 @@ type Write =
   | { readonly type: 'delete'; readonly range: KeyRange }
 
 type Command =
-  | { readonly type: 'txn'; readonly writes: readonly Write[]; readonly heard: boolean }
+  | { readonly type: 'txn'; readonly writes: readonly Write[] }
+  | {
+      readonly type: 'adopt'
+      readonly txns: readonly (readonly Write[])[]
+      readonly compact: { readonly at: number; readonly steps: number } | undefined
+      readonly endsRound: boolean
+    }
   | ({
       readonly type: 'watch'
       readonly stream: number
@@ -69,14 +75,21 @@ const anyWrite: fc.Arbitrary<Write> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), range: anyRange }) },
 )
+const anyWrites = fc.array(anyWrite, { maxLength: 3 })
+const anyShare = fc.nat(100).map((n) => n / 100)
 const anyStream = fc.nat(STREAMS - 1)
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 10,
+    arbitrary: fc.record({ type: fc.constant('txn' as const), writes: anyWrites }),
+  },
+  {
+    weight: 1,
     arbitrary: fc.record({
-      type: fc.constant('txn' as const),
-      writes: fc.array(anyWrite, { maxLength: 3 }),
-      heard: fc.nat(15).map((n) => n > 0),
+      type: fc.constant('adopt' as const),
+      txns: fc.array(anyWrites, { maxLength: 8, size: 'max' }),
+      compact: fc.option(fc.record({ at: anyShare, steps: fc.nat(9) }), { nil: undefined }),
+      endsRound: fc.boolean(),
     }),
   },
   {
@@ -137,7 +150,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       type: fc.constant('compact' as const),
-      at: fc.nat(100).map((n) => n / 100),
+      at: anyShare,
       steps: fc.nat(4),
     }),
   },
@@ -223,28 +236,42 @@ class Feeding {
       this.#round.endHistory()
       return true
     }
+    await this.end()
+    return true
+  }
+
+  /** Whether history is being read, or was and is pinned. */
+  get hasHistory(): boolean {
+    return this.#round?.needsHistory ?? false
+  }
+
+  /** As the server does before it replaces the state. */
+  async end(): Promise<void> {
     await this.#batches?.return(undefined)
     this.#batches = undefined
-    this.#hub.endRound(this.#round)
+    if (this.#round !== undefined) this.#hub.endRound(this.#round)
     this.#round = undefined
-    return true
   }
 }
 
 class World {
   readonly model = new HistoryModel()
-  readonly store = new Store(new MemoryBackend())
+  backend = new MemoryBackend()
+  readonly store = new Store(this.backend)
   readonly hub = new WatchHub(this.store, LIMITS)
   readonly feeding = new Feeding(this.hub)
   readonly readings = Array.from({ length: STREAMS }, () => this.#open())
   readonly ended: WatchChecker[] = []
   wantedProgress = new Set<Reading>()
   compactions = 0
+  adoptions = 0
 
   async run(command: Command): Promise<void> {
     switch (command.type) {
       case 'txn':
-        return this.#write(command.writes, command.heard)
+        return this.hub.onCommit(this.#write(this.store, command.writes))
+      case 'adopt':
+        return this.#adopt(command)
       case 'watch':
         return this.#watch(command)
       case 'cancel': {
@@ -282,7 +309,7 @@ class World {
         for (let i = 0; i < command.moves; i++) await this.feeding.move()
         return
       case 'compact':
-        return this.#compact(command.at, command.steps)
+        return this.#compact(this.store, command.at, command.steps)
     }
   }
 
@@ -322,9 +349,23 @@ class World {
     return new Reading(this.hub.open(() => undefined))
   }
 
-  /** Unheard: the revision comes in with a restored store. */
-  #write(writes: readonly Write[], heard: boolean): void {
-    const transaction = this.store.beginWrite()
+  /** The state of another member, which has gone on alone, takes the place of this one's. */
+  async #adopt({ txns, compact, endsRound }: Extract<Command, { type: 'adopt' }>): Promise<void> {
+    const sender = this.backend.copy()
+    const ahead = await restored(sender, this.store)
+    for (const writes of txns) this.#write(ahead, writes)
+    if (compact !== undefined) this.#compact(ahead, compact.at, compact.steps)
+    // A round that reads from memory alone may be under way.
+    if (endsRound || this.feeding.hasHistory) await this.feeding.end()
+    this.backend = sender.copy()
+    this.store.adopt(await restored(this.backend, ahead))
+    this.hub.onAdopted()
+    expect(this.hub.revision).toBe(this.model.current)
+    this.adoptions++
+  }
+
+  #write(store: Store, writes: readonly Write[]): Commit {
+    const transaction = store.beginWrite()
     const touched = new Set<Key>()
     for (const write of writes) {
       // As etcd: a key changes once in a transaction.
@@ -342,8 +383,7 @@ class World {
     }
     const commit = transaction.end()
     this.model.end()
-    if (heard) this.hub.onCommit(commit)
-    else this.hub.restore(this.store)
+    return commit
   }
 
   #watch({ stream, id, back, options: given }: Extract<Command, { type: 'watch' }>): void {
@@ -356,26 +396,35 @@ class World {
     reading.stream.create(BigInt(id), options)
   }
 
-  #compact(at: number, steps: number): void {
+  #compact(store: Store, at: number, steps: number): void {
     const revision = Math.floor(at * this.model.current)
-    if (this.store.markCompacted(revision).ok) {
+    if (store.markCompacted(revision).ok) {
       this.model.compacted = revision
       this.compactions++
     }
-    const compaction = this.store.compaction()
-    for (let i = 0; i < steps; i++) compaction?.step(2)
+    const compaction = store.compaction()
+    for (let i = 0; i < steps; i++) {
+      if (compaction?.step(2) === 'barrier') compaction.barrierPassed()
+    }
   }
+}
+
+/** As it is restored from a copy of `store`. */
+function restored(backend: MemoryBackend, store: Store): Promise<Store> {
+  const { currentRevision: revision, compactedRevision, finishedCompactRevision } = store
+  return Store.restore(backend, { revision, compactedRevision, finishedCompactRevision })
 }
 
 const RUNS = Number(process.env['QUORATE_TEST_RUNS'] ?? 600)
 
 test('what every watch is told equals the replay of the log from its start', async () => {
-  const seen = { events: 0, compacted: 0, watches: 0, disk: 0 }
+  const seen = { events: 0, compacted: 0, watches: 0, adoptions: 0 }
   await fc.assert(
     fc.asyncProperty(fc.array(anyCommand, { maxLength: 120, size: 'max' }), async (commands) => {
       const world = new World()
       for (const command of commands) await world.run(command)
       await world.settle()
+      seen.adoptions += world.adoptions
       for (const checker of [...world.ended, ...world.readings.flatMap(({ all }) => all)]) {
         seen.watches++
         seen.events += checker.eventCount
@@ -387,4 +436,5 @@ test('what every watch is told equals the replay of the log from its start', asy
   // A run that meets none of these proves nothing.
   expect(seen.events).toBeGreaterThan(RUNS * 10)
   expect(seen.compacted).toBeGreaterThan(RUNS / 10)
+  expect(seen.adoptions).toBeGreaterThan(RUNS)
 }, 120_000)

@@ -25,7 +25,8 @@ function options(fields: Partial<WatchOptions> = {}): WatchOptions {
 }
 
 class Setting {
-  readonly store = new Store(new MemoryBackend())
+  readonly backend = new MemoryBackend()
+  readonly store = new Store(this.backend)
   readonly hub: WatchHub
 
   constructor(limits = {}) {
@@ -38,6 +39,16 @@ class Setting {
     const commit = transaction.end()
     this.hub.onCommit(commit)
     return commit.revision
+  }
+
+  /** What another member has come to takes the place of the state here, and the hub is told. */
+  async adopt(ahead: (store: Store) => void): Promise<void> {
+    const { currentRevision: revision, compactedRevision } = this.store
+    const marks = { revision, compactedRevision, finishedCompactRevision: compactedRevision }
+    const newer = await Store.restore(this.backend.copy(), marks)
+    ahead(newer)
+    this.store.adopt(newer)
+    this.hub.onAdopted()
   }
 
   open(...creates: readonly Partial<WatchOptions>[]): WatchStream {
@@ -73,6 +84,12 @@ function drain(stream: WatchStream): WatchOutput[] {
   }
 }
 
+function putIn(store: Store, key = A): void {
+  const transaction = store.beginWrite()
+  transaction.put(key, Buffer.from('v'), 0n)
+  transaction.end()
+}
+
 const typesOf = (outputs: readonly WatchOutput[]): string[] => outputs.map(({ type }) => type)
 
 test('an event is encoded once, and its bytes are shared by all who watch', () => {
@@ -105,6 +122,92 @@ test('a commit looks at the watchers it concerns alone, not at ten thousand othe
   timed(2000)
   // A look at each of them costs far more than 0.1 ms.
   expect(timed(2000)).toBeLessThan(0.1)
+})
+
+describe('after the store has adopted another state', () => {
+  test('who was up to date hears what came in between, and what comes next', async () => {
+    const setting = new Setting()
+    for (let i = 0; i < 4; i++) setting.put()
+    const stream = setting.open({}, { startRevision: 9 }, { startRevision: 12 })
+    setting.put()
+    drain(stream)
+    await setting.adopt((store) => {
+      for (let i = 0; i < 4; i++) putIn(store)
+    })
+    expect([setting.hub.revision, setting.hub.slowCount]).toEqual([10, 2])
+    stream.requestProgress()
+    expect(stream.hasOutput).toBe(false)
+    await setting.feed()
+    setting.put()
+    expect(drain(stream)).toMatchObject([
+      { type: 'events', watchId: 0n, revision: 11, events: { length: 5 } },
+      { type: 'events', watchId: 1n, revision: 11, events: { length: 3 } },
+    ])
+    setting.put()
+    const last = drain(stream)
+    expect(last.map(({ type }) => type)).toEqual(['events', 'events', 'events', 'progress'])
+    expect(last.every((output) => 'revision' in output && output.revision === 12)).toBe(true)
+  })
+
+  test('a watch ends whose next revision is compacted there, and one just behind does not', async () => {
+    const setting = new Setting()
+    for (let i = 0; i < 4; i++) setting.put()
+    const stream = setting.open(
+      { startRevision: 7 },
+      { startRevision: 6 },
+      {},
+      { startRevision: 8 },
+    )
+    drain(stream)
+    await setting.adopt((store) => {
+      for (let i = 0; i < 4; i++) putIn(store, keyFromText(`b${i}`))
+      expect(store.markCompacted(7)).toEqual({ ok: true })
+      putIn(store)
+    })
+    expect(drain(stream)).toEqual([
+      { type: 'compacted', watchId: 1n, compactRevision: 7 },
+      { type: 'compacted', watchId: 2n, compactRevision: 7 },
+    ])
+    await setting.feed()
+    expect(drain(stream)).toMatchObject([
+      { watchId: 0n, revision: 10, events: { length: 1 } },
+      { watchId: 3n, revision: 10, events: { length: 1 } },
+    ])
+    expect(setting.hub.watcherCount).toBe(2)
+  })
+
+  test('a watch that is ended while others are told stays ended', async () => {
+    const setting = new Setting()
+    for (let i = 0; i < 4; i++) setting.put()
+    const victims: WatchStream[] = []
+    const stream = setting.hub.open(() => {
+      for (const victim of victims) victim.close()
+    })
+    stream.create(0n, options())
+    drain(stream)
+    victims.push(setting.open({}, { startRevision: 3 }), setting.open({ startRevision: 99 }))
+    await setting.adopt((store) => {
+      putIn(store)
+      putIn(store)
+      store.markCompacted(7)
+    })
+    expect(victims.map(({ watchCount }) => watchCount)).toEqual([0, 0])
+    await setting.feed()
+    setting.put()
+    expect([setting.hub.watcherCount, setting.hub.slowCount]).toEqual([0, 0])
+  })
+
+  test('the hub is not older, and nothing of the old state is in its memory', async () => {
+    const setting = new Setting()
+    setting.put()
+    setting.put()
+    await setting.adopt((store) => putIn(store, keyFromText('b')))
+    const stream = setting.open({ startRevision: 2 })
+    await setting.feed()
+    expect(drain(stream)).toMatchObject([{ type: 'created' }, { events: { length: 2 } }])
+    expect(setting.put()).toBe(5)
+    expect(drain(stream)).toMatchObject([{ revision: 5, events: { length: 1 } }])
+  })
 })
 
 describe('a stream that is not read', () => {

@@ -1,6 +1,6 @@
 /** A full disk ends a store at its first failed write; after space is freed nothing is missing. */
 
-import { rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -95,6 +95,38 @@ test('a state store on a full disk fails once and keeps its last checkpoint', as
   await rm(ballast)
   const again = await mustOpenState(directory)
   expect(again.checkpoint?.toString()).toBe('first')
+  expect(again.store.get(bytes('kept'))?.toString()).toBe('value')
+  await again.store.close()
+})
+
+test('a state gathered on a full disk is given up, and the store in use goes on', async ({
+  skip,
+}) => {
+  const mount = await mountTmpfs('6m')
+  if (typeof mount === 'string') return skip(mount)
+  const directory = join(mount.path, 'state')
+  const { onFatal, calls } = fatalTrap()
+  const opened = await openStateStore(directory, quietOptions(onFatal))
+  if (!opened.ok) throw new Error(opened.message)
+  const { store } = opened
+  store.put(bytes('kept'), bytes('value'))
+  await store.saveCheckpoint(bytes('first'))
+  const staged = await store.stage()
+  const gathered = (async () => {
+    for (let i = 0; i < 2000; i++) {
+      await staged.write([{ key: bytes(`key ${i}`), value: Buffer.alloc(10_000, i) }])
+    }
+    await staged.finish(bytes('other'))
+  })()
+  await expect(gathered).rejects.toThrow(/^gathering a state in \S+ failed: .*No space left/)
+  await staged.abort()
+  expect(await readdir(mount.path)).toEqual(['state'])
+  store.put(bytes('later'), Buffer.alloc(1024 * 1024))
+  await store.saveCheckpoint(bytes('second'))
+  expect(calls).toEqual([])
+  await store.close()
+  const again = await mustOpenState(directory)
+  expect(again.checkpoint?.toString()).toBe('second')
   expect(again.store.get(bytes('kept'))?.toString()).toBe('value')
   await again.store.close()
 })

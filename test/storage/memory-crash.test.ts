@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 
 import { MemoryLogDisk, openMemoryRaftLogStore } from '../../src/storage/memory-raft-log-store.ts'
 import { MemoryStateDisk, openMemoryStateStore } from '../../src/storage/memory-state-store.ts'
+import type { StateStore } from '../../src/storage/ports.ts'
+import { StagingError } from '../../src/storage/transfer-errors.ts'
 import { bytes, entriesFrom } from '../support/storage.ts'
 
 /** A disk that finishes nothing until it is told to. */
@@ -28,6 +30,30 @@ test.each([false, true])('a crash keeps the append in flight or not: %s', async 
   const { recovered } = openMemoryRaftLogStore(disk)
   expect(recovered.entries).toHaveLength(keepInFlight ? 3 : 2)
 })
+
+test.each([
+  [3, false],
+  [3, true],
+  [9, false],
+  [9, true],
+])(
+  'a crash during a reset to %i leaves the log before it or after: %s',
+  async (at, keepInFlight) => {
+    const disk = new MemoryLogDisk()
+    const { schedule, finishNext } = heldDisk()
+    const { store } = openMemoryRaftLogStore(disk, schedule)
+    const hardState = { term: 2, vote: '', commit: 1 }
+    const appended = store.append({ entries: entriesFrom(1, 5), hardState })
+    finishNext()
+    await appended
+    void store.reset(at)
+    disk.crash({ keepInFlight, loseCompaction: true })
+    const { recovered } = openMemoryRaftLogStore(disk)
+    expect(recovered.hardState).toEqual(hardState)
+    expect(recovered.compacted).toBe(keepInFlight ? at : 0)
+    expect(recovered.entries).toHaveLength(keepInFlight ? 0 : 5)
+  },
+)
 
 test('a crash may undo a compaction, but none that a later append made durable', async () => {
   const disk = new MemoryLogDisk()
@@ -75,4 +101,65 @@ test('a crash between barrier and record keeps the records and the old checkpoin
   finishNext()
   expect(disk.checkpoint).toBeUndefined()
   expect(openMemoryStateStore(disk).store.get(bytes('a'))).toBeDefined()
+})
+
+/** Runs `use` while the disk does `steps` steps and no more. */
+async function withSteps(
+  disk: MemoryStateDisk,
+  steps: number,
+  use: (store: StateStore) => Promise<void>,
+): Promise<void> {
+  let asked = 0
+  const { store } = openMemoryStateStore(disk, (finish) => {
+    if (asked++ < steps) queueMicrotask(finish)
+  })
+  let isDone = false
+  void use(store).then(() => (isDone = true))
+  for (let turn = 0; turn < 50 && !isDone; turn++) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+test('a crash at any step of an installation leaves one state, whole', async () => {
+  const outcomes: string[] = []
+  for (let steps = 0; outcomes.at(-1) !== 'new'; steps++) {
+    const disk = new MemoryStateDisk()
+    const { store } = openMemoryStateStore(disk)
+    store.put(bytes('a'), bytes('old'))
+    store.put(bytes('b'), bytes('old'))
+    await store.saveCheckpoint(bytes('old'))
+    await withSteps(disk, steps, async (crashing) => {
+      const staged = await crashing.stage()
+      await staged.write([{ key: bytes('a'), value: bytes('new') }])
+      await staged.finish(bytes('new'))
+      await crashing.install(staged)
+    })
+    disk.crash()
+    const again = openMemoryStateStore(disk)
+    expect(disk.hasPublished).toBe(false)
+    const name = Buffer.from(again.checkpoint ?? []).toString()
+    expect(Buffer.from(again.store.get(bytes('a')) ?? []).toString()).toBe(name)
+    expect(again.store.get(bytes('b')) === undefined).toBe(name === 'new')
+    outcomes.push(name)
+  }
+  expect(outcomes).toEqual(['old', 'old', 'old', 'old', 'old', 'old', 'new'])
+})
+
+test('a disk that fails a gathering leaves the state in use alone', async () => {
+  const disk = new MemoryStateDisk()
+  const { store } = openMemoryStateStore(disk)
+  store.put(bytes('a'), bytes('1'))
+  const staged = await store.stage()
+  disk.stagingFailure = 'no space left'
+  await expect(staged.write([])).rejects.toThrow('gathering a state failed: no space left')
+  await expect(staged.finish(bytes('new'))).rejects.toThrow(StagingError)
+  await staged.abort()
+  await expect(store.stage()).rejects.toThrow('no space left')
+  disk.stagingFailure = undefined
+  const next = await store.stage()
+  await next.finish(bytes('new'))
+  expect(disk.hasPublished).toBe(true)
+  await store.install(next)
+  expect(store.get(bytes('a'))).toBeUndefined()
+  expect(disk.hasPublished).toBe(false)
 })

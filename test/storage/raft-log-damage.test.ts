@@ -180,6 +180,42 @@ describe('a compaction cut short by a crash', () => {
   })
 })
 
+describe('a reset cut short by a crash', () => {
+  test.each([5, 16, 400])(
+    'to %i leaves the log as before or as after, at every byte',
+    async (at) => {
+      const { directory, image } = await writtenLog()
+      await restoreImage(directory, image)
+      const { store } = await mustOpenLog(directory)
+      const hardState = { term: 7, vote: '', commit: 3 }
+      await store.append({ entries: [], hardState })
+      const before = await markerWithSequence(directory, BLOCKS + 1)
+      const [, { length: appended }] = logFileOf(await imageOf(directory))
+      await store.reset(at)
+      await store.append({ entries: entriesFrom(at + 1, 2, 7) })
+      await markerWithSequence(directory, BLOCKS + 3)
+      const whole = await imageOf(directory)
+      await store.close()
+      const [name, content] = logFileOf(whole)
+      const seen = new Set<string>()
+      for (let length = appended; length <= content.length; length++) {
+        const changed = { [name]: content.subarray(0, length), [MARKER]: before }
+        await restoreImage(directory, whole, changed)
+        const opened = await openAndClose(directory)
+        if (!opened.ok) throw new Error(opened.message)
+        const { entries, compacted, hardState: found } = opened.recovered
+        expect(found).toEqual(hardState)
+        if (compacted === 0) expect(plain(entries)).toEqual(ALL)
+        else if (entries.length > 0) {
+          expect(plain(entries)).toEqual(plain(entriesFrom(at + 1, 2, 7)))
+        }
+        seen.add(`${compacted}+${entries.length}`)
+      }
+      expect([...seen]).toEqual([`0+${ALL.length}`, `${at}+0`, `${at}+2`])
+    },
+  )
+})
+
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i)
 }
