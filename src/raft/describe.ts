@@ -11,6 +11,7 @@ import type {
   Message,
   ProposedEntry,
   Ready,
+  SnapshotMetadata,
   SoftState,
 } from './types.ts'
 import { unreachable } from '../base/assert.ts'
@@ -63,10 +64,16 @@ export function describeConfState(state: ConfState): string {
   return parts.join(' ')
 }
 
+export function describeSnapshot(snapshot: SnapshotMetadata): string {
+  return `${snapshot.index}/${snapshot.term} ${describeConfState(snapshot.confState)}`
+}
+
 function describeBody(message: Message): string {
   switch (message.type) {
     case 'MsgProp':
-      return `[${message.entries.map(describeProposed).join(', ')}]`
+      return `id=${message.forwardId} [${message.entries.map(describeProposed).join(', ')}]`
+    case 'MsgPropRefused':
+      return `id=${message.forwardId}`
     case 'MsgApp': {
       const { index, logTerm, commit, entries } = message
       return `prev=${index}/${logTerm} commit=${commit} ${describeEntries(entries)}`
@@ -77,7 +84,7 @@ function describeBody(message: Message): string {
     }
     case 'MsgVote':
     case 'MsgPreVote':
-      return `last=${message.index}/${message.logTerm}`
+      return `last=${message.index}/${message.logTerm}${message.transfer ? ' transfer' : ''}`
     case 'MsgVoteResp':
     case 'MsgPreVoteResp':
       return message.reject ? 'rejected' : 'granted'
@@ -89,6 +96,10 @@ function describeBody(message: Message): string {
       return `context=${message.context}`
     case 'MsgReadIndexResp':
       return `index=${message.index} context=${message.context}`
+    case 'MsgTimeoutNow':
+      return ''
+    case 'MsgSnap':
+      return describeSnapshot(message.snapshot)
     default:
       return unreachable(message)
   }
@@ -97,7 +108,7 @@ function describeBody(message: Message): string {
 export function describeMessage(message: Message): string {
   const { from, to, type, term } = message
   const head = term === 0 ? `${from}->${to} ${type}` : `${from}->${to} ${type} term=${term}`
-  return `${head} ${describeBody(message)}`
+  return `${head} ${describeBody(message)}`.trimEnd()
 }
 
 /** One line per part that is there; none for an empty Ready. */
@@ -114,5 +125,8 @@ export function describeReady(ready: Ready): string[] {
     lines.push(`apply: ${describeEntries(ready.committedEntries)}`)
   }
   for (const { index, context } of ready.readStates) lines.push(`read: ${context} at ${index}`)
+  for (const id of ready.refusedProposals) lines.push(`refused: proposals id=${id}`)
+  for (const id of ready.snapshotsDue) lines.push(`snapshot due: ${id}`)
+  if (ready.snapshot !== undefined) lines.push(`install: ${describeSnapshot(ready.snapshot)}`)
   return lines
 }

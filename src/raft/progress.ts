@@ -1,55 +1,21 @@
 /**
  * What a leader knows of one member's log, and how fast it may send to it.
  *
- *   StateProbe      the match is being looked for: one MsgApp per heartbeat interval
- *      |  ^
- *      v  |         accepted / rejected
- *   StateReplicate  MsgApp are sent ahead of the answers, as far as the window allows
+ *   StateProbe  <-------+   the match is being looked for: one MsgApp per heartbeat interval
+ *     |  ^   \          |
+ *     |  |    \ compacted entries are needed     answered, failed, or not answered in time
+ *     |  |     \        |
+ *     |  |      StateSnapshot     the state itself is on its way: no MsgApp
+ *     v  |
+ *   StateReplicate          MsgApp are sent ahead of the answers, as far as the window allows
  *
- * Invariant: match < next.
+ * Invariant: match < next. In StateSnapshot next is match + 1.
  */
 
 import { assert } from '../base/assert.ts'
+import { Inflights, type WindowLimits } from './inflights.ts'
 
-export type ProgressState = 'StateProbe' | 'StateReplicate'
-
-/** Last indexes of the MsgApp that are on their way, oldest first, in a ring. */
-class Inflights {
-  readonly #capacity: number
-  readonly #ring: number[] = []
-  #head = 0
-  #count = 0
-
-  constructor(capacity: number) {
-    this.#capacity = capacity
-  }
-
-  get count(): number {
-    return this.#count
-  }
-
-  get full(): boolean {
-    return this.#count >= this.#capacity
-  }
-
-  add(index: number): void {
-    assert(!this.full, 'the window of messages is full')
-    this.#ring[(this.#head + this.#count) % this.#capacity] = index
-    this.#count++
-  }
-
-  freeTo(index: number): void {
-    while (this.#count > 0 && (this.#ring[this.#head] as number) <= index) {
-      this.#head = (this.#head + 1) % this.#capacity
-      this.#count--
-    }
-  }
-
-  reset(): void {
-    this.#head = 0
-    this.#count = 0
-  }
-}
+export type ProgressState = 'StateProbe' | 'StateReplicate' | 'StateSnapshot'
 
 export class Progress {
   /** The highest index known to be durable in the member's log. */
@@ -57,8 +23,6 @@ export class Progress {
   /** The next index to send. */
   next: number
   state: ProgressState = 'StateProbe'
-  /** Nothing more may be sent until an answer to a MsgApp or to a heartbeat comes. */
-  paused = false
   /** An answer came since the last check of the quorum. */
   recentActive = false
   /** The highest commit index that was sent. */
@@ -67,13 +31,32 @@ export class Progress {
   ackedRound = 0
   /** The commit index that the member told. */
   ackedCommit = 0
+  /** In StateSnapshot: the tick at which the member had all of the state. */
+  snapshotSentTick: number | undefined
+  /** In StateSnapshot: an accepted MsgApp, or the snapshot, was answered meanwhile. */
+  snapshotAnswered = false
   readonly inflights: Inflights
+  #waiting = false
 
-  constructor(match: number, next: number, maxInflightMessages: number) {
+  constructor(match: number, next: number, limits: WindowLimits) {
     this.match = match
     this.next = next
-    this.inflights = new Inflights(maxInflightMessages)
+    this.inflights = new Inflights(limits)
     this.#check()
+  }
+
+  /** Nothing more may be sent until an answer comes: to a MsgApp, a heartbeat or a snapshot. */
+  get paused(): boolean {
+    return this.#waiting || this.state === 'StateSnapshot'
+  }
+
+  pause(): void {
+    this.#waiting = true
+  }
+
+  /** The member lives: another probe may go. */
+  resume(): void {
+    this.#waiting = false
   }
 
   /** Starts anew, as at the beginning of a term. */
@@ -88,7 +71,12 @@ export class Progress {
   }
 
   becomeProbe(): void {
-    this.next = this.match + 1
+    this.probeFrom(this.match)
+  }
+
+  /** Probes with `index` as the previous entry: at least `match`, and more is a guess. */
+  probeFrom(index: number): void {
+    this.next = index + 1
     this.sentCommit = Math.min(this.sentCommit, this.match)
     this.#enter('StateProbe')
   }
@@ -98,12 +86,19 @@ export class Progress {
     this.#enter('StateReplicate')
   }
 
+  becomeSnapshot(): void {
+    this.next = this.match + 1
+    this.sentCommit = Math.min(this.sentCommit, this.match)
+    this.#enter('StateSnapshot')
+  }
+
   /** An accepted MsgApp. False when it tells nothing new. */
   maybeUpdate(index: number): boolean {
     if (index <= this.match) return false
     this.match = index
     this.next = Math.max(this.next, index + 1)
-    this.paused = false
+    this.#waiting = false
+    this.snapshotAnswered = this.state === 'StateSnapshot'
     return true
   }
 
@@ -112,6 +107,7 @@ export class Progress {
    * False when the answer is older than what is known since.
    */
   maybeDecrease(rejected: number, hint: number): boolean {
+    if (this.state === 'StateSnapshot') return false
     if (this.state === 'StateReplicate') {
       if (rejected <= this.match) return false
       this.becomeProbe()
@@ -120,22 +116,22 @@ export class Progress {
     if (this.next - 1 !== rejected) return false
     this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1)
     this.sentCommit = Math.min(this.sentCommit, this.next - 1)
-    this.paused = false
+    this.#waiting = false
     this.#check()
     return true
   }
 
-  /** A MsgApp with `count` entries and this commit index has been sent. */
-  sent(count: number, commit: number): void {
+  /** A MsgApp with `count` entries of `bytes` and this commit index has been sent. */
+  sent(count: number, bytes: number, commit: number): void {
     this.sentCommit = Math.max(this.sentCommit, commit)
     if (this.state === 'StateProbe') {
-      this.paused = true
+      this.#waiting = true
       return
     }
     if (count === 0) return
     this.next += count
-    this.inflights.add(this.next - 1)
-    this.paused = this.inflights.full
+    this.inflights.add(this.next - 1, bytes)
+    this.#waiting = this.inflights.full
   }
 
   /** Whether an empty MsgApp would let the member commit more: it has entries beyond sentCommit. */
@@ -145,7 +141,9 @@ export class Progress {
 
   #enter(state: ProgressState): void {
     this.state = state
-    this.paused = false
+    this.#waiting = false
+    this.snapshotSentTick = undefined
+    this.snapshotAnswered = false
     this.inflights.reset()
     this.#check()
   }

@@ -1,10 +1,14 @@
 /**
- * The mathematics of majorities, as pure functions over a list of voters.
+ * The mathematics of majorities, as pure functions over lists of voters. A joint configuration
+ * has two lists, and decides only what a majority of either decides (thesis §4.3).
  */
 
-import type { MemberId } from './types.ts'
+import type { ConfState, MemberId } from './types.ts'
 
 export type VoteResult = 'won' | 'lost' | 'pending'
+
+/** Both lists of voters. An empty outgoing one never decides. */
+export type Electorate = Pick<ConfState, 'voters' | 'votersOutgoing'>
 
 /** The smallest number of voters that any two choices of must share one. */
 export function majority(count: number): number {
@@ -41,4 +45,26 @@ export function voteResult(
   const needed = majority(voters.length)
   if (granted >= needed || voters.length === 0) return 'won'
   return granted + missing >= needed ? 'pending' : 'lost'
+}
+
+/** The highest index that both majorities have acknowledged. */
+export function jointCommittedIndex(
+  { voters, votersOutgoing }: Electorate,
+  acked: (id: MemberId) => number,
+): number {
+  const incoming = committedIndex(voters, acked)
+  if (votersOutgoing.length === 0) return incoming
+  return Math.min(incoming, committedIndex(votersOutgoing, acked))
+}
+
+/** Lost when either half is lost, won when both are won. */
+export function jointVoteResult(
+  { voters, votersOutgoing }: Electorate,
+  votes: ReadonlyMap<MemberId, boolean>,
+): VoteResult {
+  const incoming = voteResult(voters, votes)
+  if (votersOutgoing.length === 0) return incoming
+  const outgoing = voteResult(votersOutgoing, votes)
+  if (incoming === outgoing) return incoming
+  return incoming === 'lost' || outgoing === 'lost' ? 'lost' : 'pending'
 }

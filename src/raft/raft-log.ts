@@ -242,6 +242,24 @@ export class RaftLog {
     this.#checkMarks()
   }
 
+  /**
+   * The log starts anew behind a snapshot that is in place: everything up to `index` is durable and
+   * applied. Only between writes, and when all entries handed out are applied.
+   */
+  restore(index: number, term: number): void {
+    assert(this.#write === undefined, 'a snapshot replaces the log while it is being written')
+    assert(this.#applied === this.#applying, 'a snapshot replaces the log while it is applied')
+    assert(index > this.#committed, 'a snapshot is behind the log')
+    this.#entries = []
+    this.#snapshotIndex = index
+    this.#snapshotTerm = term
+    this.#committed = index
+    this.#applying = index
+    this.#applied = index
+    this.#durable = index
+    this.#checkMarks()
+  }
+
   #truncate(from: number): void {
     assert(from > this.#committed, 'a conflict must not replace a committed entry')
     this.#entries.length = from - this.#snapshotIndex - 1

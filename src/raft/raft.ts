@@ -10,8 +10,11 @@
 
 import { assert } from '../base/assert.ts'
 import type { Logger, Random } from '../base/ports.ts'
+import { isInOrder } from './message-check.ts'
+import { leaveJoint, mustLeaveJoint, type OpenProposal } from './proposals.ts'
 import { RaftLog } from './raft-log.ts'
 import { ForwardedReads, ReadOnly } from './read-only.ts'
+import type { SnapshotOffer } from './snapshots.ts'
 import { campaign, candidateHandlers, preCandidateHandlers } from './step-candidate.ts'
 import { followerHandlers, forwardReads } from './step-follower.ts'
 import {
@@ -23,6 +26,7 @@ import {
   startReads,
 } from './step-leader.ts'
 import { Tracker } from './tracker.ts'
+import { abortTransfer, tickTransfer } from './transfer.ts'
 import {
   NO_MEMBER,
   type ConfChange,
@@ -31,12 +35,11 @@ import {
   type MemberId,
   type Message,
   type MessageType,
-  type MsgProp,
-  type MsgVote,
   type RaftConfig,
   type ReadState,
   type Role,
 } from './types.ts'
+import { answerVote } from './votes.ts'
 
 export type HandlerTable = {
   readonly [T in MessageType]: (raft: Raft, message: Extract<Message, { type: T }>) => void
@@ -49,11 +52,23 @@ const HANDLERS: Readonly<Record<Role, HandlerTable>> = {
   leader: leaderHandlers,
 }
 
+/** They mean the same in any term. */
+const TERMLESS: ReadonlySet<MessageType> = new Set(['MsgProp', 'MsgPropRefused', 'MsgReadIndex'])
+
+/** Only the leader of its term says these. */
+const FROM_LEADER: ReadonlySet<MessageType> = new Set([
+  'MsgApp',
+  'MsgHeartbeat',
+  'MsgSnap',
+  'MsgTimeoutNow',
+])
+
 function checkConfig(config: RaftConfig): void {
   assert(config.id !== NO_MEMBER, 'a member needs an id')
   assert(config.heartbeatTicks > 0, 'heartbeatTicks must be positive')
   assert(config.electionTicks > config.heartbeatTicks, 'electionTicks must exceed heartbeatTicks')
   assert(config.maxInflightMessages > 0, 'maxInflightMessages must be positive')
+  assert(config.maxInflightBytes > 0, 'maxInflightBytes must be positive')
 }
 
 export class Raft {
@@ -75,8 +90,13 @@ export class Raft {
   /** Out when everything that is unstable now is durable. Some are to this member itself. */
   messagesAfterAppend: Message[] = []
   readStates: ReadState[] = []
-  /** The forwarded proposals of this turn: the entries of a MsgProp that is in `messages`. */
-  openProposal: MsgProp['entries'][number][] | undefined
+  /** Forward ids of what the leader refused. */
+  refusedProposals: number[] = []
+  /** Members that need the state itself, not told in a Ready yet, unless it is too late by then. */
+  snapshotsDue: MemberId[] = []
+  openProposal: OpenProposal | undefined
+  /** The state that is to take the place of this member's. */
+  offer: SnapshotOffer | undefined
 
   /** A leader has something to tell its followers: entries, a commit index, or a probe. */
   appendsDue = false
@@ -84,11 +104,17 @@ export class Raft {
   pendingConfIndex = 0
   /** Invariant: on a leader, the payload of all entries beyond the commit index. */
   uncommittedBytes = 0
+  /** Whom a leader hands the leadership over to; it takes no proposals meanwhile. */
+  leadTransferee: MemberId = NO_MEMBER
+  /** Since the leadership is being handed over. */
+  transferTicks = 0
 
   #ticks = 0
   #electionElapsed = 0
   #heartbeatElapsed = 0
   #electionTimeout = 0
+  #heardOfAnyone = false
+  #forwardId: number
   readonly #random: Random
 
   constructor(config: RaftConfig) {
@@ -102,11 +128,13 @@ export class Raft {
     this.term = initial.hardState.term
     this.vote = initial.hardState.vote
     assert(this.term >= this.log.lastTerm, 'the stored term is older than the log')
-    this.tracker = new Tracker(
-      initial.confState,
-      this.log.lastIndex + 1,
-      config.maxInflightMessages,
-    )
+    this.tracker = new Tracker(initial.confState, this.log.lastIndex + 1, {
+      messages: config.maxInflightMessages,
+      bytes: config.maxInflightBytes,
+    })
+    // Why at random: a late answer to an earlier process of this member must not be taken for one
+    // to this process, which would propose again what was taken.
+    this.#forwardId = this.#random.below(2 ** 32) * 2 ** 20
     this.forwardedReads = new ForwardedReads(this.#random.below(2 ** 32).toString(16))
     this.becomeFollower(this.term, NO_MEMBER)
   }
@@ -115,9 +143,14 @@ export class Raft {
     return { term: this.term, vote: this.vote, commit: this.log.committed }
   }
 
-  /** Only a voter that knows itself to be one may start an election. */
+  /** Only a voter that knows itself to be one, and whose log is whole, may start an election. */
   get promotable(): boolean {
-    return this.tracker.isVoter(this.id)
+    return this.tracker.isVoter(this.id) && this.offer === undefined
+  }
+
+  nextForwardId(): number {
+    this.#forwardId++
+    return this.#forwardId
   }
 
   tick(): void {
@@ -130,8 +163,20 @@ export class Raft {
     this.forwardedReads.expire(this.#ticks - this.config.electionTicks)
     if (this.promotable && this.#electionElapsed >= this.#electionTimeout) {
       this.#electionElapsed = 0
-      campaign(this)
+      this.campaign(false)
     }
+  }
+
+  /** Starts an election, if it may. `transfer`: because the leader asked for it. */
+  campaign(transfer: boolean): void {
+    campaign(this, transfer)
+  }
+
+  /** At most up to the last tick before an election, and only while there is nobody to disturb. */
+  advanceTicks(count: number): void {
+    if (this.#heardOfAnyone || this.role !== 'follower') return
+    const latest = Math.max(this.#electionElapsed, this.#electionTimeout - 1)
+    this.#electionElapsed = Math.min(this.#electionElapsed + count, latest)
   }
 
   #tickLeader(): void {
@@ -143,6 +188,7 @@ export class Raft {
         return
       }
     }
+    tickTransfer(this)
     this.#heartbeatElapsed++
     if (this.#heartbeatElapsed >= this.config.heartbeatTicks) {
       this.#heartbeatElapsed = 0
@@ -156,7 +202,12 @@ export class Raft {
       this.logger.warn('ignored a message for another member', { to: message.to })
       return
     }
-    if (message.type !== 'MsgProp' && message.type !== 'MsgReadIndex') {
+    if (!isInOrder(message)) {
+      this.logger.error('ignored a malformed message', { from: message.from, type: message.type })
+      return
+    }
+    this.#heardOfAnyone ||= message.from !== this.id
+    if (!TERMLESS.has(message.type)) {
       if (message.term < this.term) {
         this.#onLowerTerm(message)
         return
@@ -171,13 +222,12 @@ export class Raft {
   #onHigherTerm(message: Message): boolean {
     const { type, term } = message
     if (type === 'MsgVote' || type === 'MsgPreVote') {
-      // Thesis §4.2.3: who hears its leader does not help to depose it.
-      if (this.#hearsLeader()) return false
+      // Thesis §4.2.3: who hears its leader does not help to depose it, unless it wants to go.
+      if (!message.transfer && this.#hearsLeader()) return false
     }
     // A pre-vote speaks of a term that its sender has not entered; nobody follows it there.
     if (type === 'MsgPreVote' || (type === 'MsgPreVoteResp' && !message.reject)) return true
-    const fromLeader = type === 'MsgApp' || type === 'MsgHeartbeat'
-    this.becomeFollower(term, fromLeader ? message.from : NO_MEMBER)
+    this.becomeFollower(term, FROM_LEADER.has(type) ? message.from : NO_MEMBER)
     return true
   }
 
@@ -198,45 +248,10 @@ export class Raft {
     const { type, from } = message
     const { preVote, checkQuorum } = this.config
     if ((type === 'MsgApp' || type === 'MsgHeartbeat') && (preVote || checkQuorum)) {
-      this.send({
-        type: 'MsgAppResp',
-        from: this.id,
-        to: from,
-        term: this.term,
-        index: 0,
-        reject: false,
-        rejectHint: 0,
-        logTerm: 0,
-      })
+      this.accept(from, 0)
     } else if (type === 'MsgPreVote') {
-      this.#answerVote(message, false)
+      answerVote(this, message, false)
     }
-  }
-
-  /** The voting rule (Raft §5.2, §5.4.1), the same in every role. */
-  onVoteRequest(message: MsgVote): void {
-    const isPreVote = message.type === 'MsgPreVote'
-    const free =
-      this.vote === message.from ||
-      (this.vote === NO_MEMBER && this.leader === NO_MEMBER) ||
-      (isPreVote && message.term > this.term)
-    const granted = free && this.log.isUpToDate(message.index, message.logTerm)
-    if (granted && !isPreVote) {
-      this.vote = message.from
-      this.#electionElapsed = 0
-    }
-    this.#answerVote(message, granted)
-  }
-
-  #answerVote(message: MsgVote, granted: boolean): void {
-    this.send({
-      type: message.type === 'MsgPreVote' ? 'MsgPreVoteResp' : 'MsgVoteResp',
-      from: this.id,
-      to: message.from,
-      // A granted pre-vote is for the term asked about; a refusal tells the term it comes from.
-      term: granted ? message.term : this.term,
-      reject: !granted,
-    })
   }
 
   /**
@@ -255,6 +270,13 @@ export class Raft {
       default:
         this.messages.push(message)
     }
+  }
+
+  /** Tells a leader that the log matches its own up to `index`. */
+  accept(to: MemberId, index: number): void {
+    const { id, term } = this
+    const nothing = { reject: false, rejectHint: 0, logTerm: 0 }
+    this.send({ type: 'MsgAppResp', from: id, to, term, index, ...nothing })
   }
 
   becomeFollower(term: number, leader: MemberId): void {
@@ -306,6 +328,7 @@ export class Raft {
     this.appendsDue = false
     this.pendingConfIndex = 0
     this.uncommittedBytes = 0
+    this.leadTransferee = NO_MEMBER
     this.readOnly.reset()
     this.forwardedReads.reset()
     this.tracker.resetVotes()
@@ -317,8 +340,12 @@ export class Raft {
 
   /** A message from the leader of this term came. */
   heardLeader(leader: MemberId): void {
-    this.#electionElapsed = 0
+    this.restartElectionTimer()
     this.leader = leader
+  }
+
+  restartElectionTimer(): void {
+    this.#electionElapsed = 0
   }
 
   get ticks(): number {
@@ -349,17 +376,24 @@ export class Raft {
 
   applyConfChange(change: ConfChange): ConfState {
     this.tracker.apply(change, this.log.lastIndex + 1)
-    if (this.role === 'leader') {
-      this.appendsDue = true
-      maybeCommit(this)
-      completeReads(this)
-    }
+    if (this.role === 'leader') this.#onNewConfiguration()
     return this.tracker.confState
+  }
+
+  #onNewConfiguration(): void {
+    const { leadTransferee } = this
+    if (leadTransferee !== NO_MEMBER && !this.tracker.isVoter(leadTransferee)) {
+      abortTransfer(this, 'no voter any more')
+    }
+    this.appendsDue = true
+    maybeCommit(this)
+    completeReads(this)
   }
 
   /** Turns what gathered since the last Ready into messages: one MsgApp for many proposals. */
   flush(): void {
     if (this.role === 'leader') {
+      if (mustLeaveJoint(this)) leaveJoint(this)
       startReads(this)
       broadcastAppend(this)
     } else {

@@ -6,13 +6,23 @@
  *   2. start writing `append`, and call appended() when it is synced. Meanwhile go on: Readys
  *      without an append keep coming, new entries gather for the next one;
  *   3. apply `committedEntries` in order (applyConfChange() for membership changes), then call
- *      applied(). How often is the caller's choice: later entries come without waiting for it.
+ *      applied(). How often is the caller's choice: later entries come without waiting for it;
+ *   4. send the state to the members in `snapshotsDue`, and tell reportSnapshot() how it went.
+ *
+ * A state that a leader sent is stepped as MsgSnap once it is here. `pendingSnapshot` then tells
+ * whether it is taken. If so, `snapshot` of a later Ready tells when to put it in place of the
+ * log and the state machine; nothing else is under way then. Until snapshotInstalled() no Ready
+ * has an append or entries: the caller may replace both stores without looking out for writes.
+ * Meanwhile term and vote change in memory alone, and what depends on them (votes, say) waits for
+ * the append that follows. Everything else, like answers to heartbeats, goes on.
  *
  * The safety rule lives here. A message that promises something (see Raft.send) goes into one of
  * two groups: behind the append in flight, or behind the next one.
  *
  *   messagesAfterAppend --ready() begins a write--> held --appended()--> released, or stepped
  *            \--ready() with nothing to write and nothing in flight --------/  if to ourselves
+ *
+ * Invariant: the commit index of a HardState is never beyond the last entry that is durable with it.
  *
  * A change of nothing but the commit index needs no write: it rides with the next append. After a
  * crash the commit index is found again by the log, as a leader's or from the leader. No append
@@ -21,58 +31,32 @@
  */
 
 import { assert } from '../base/assert.ts'
-import type { Progress, ProgressState } from './progress.ts'
+import { mustLeaveJoint, propose, type ProposeResult } from './proposals.ts'
 import { Raft } from './raft.ts'
-import { campaign } from './step-candidate.ts'
-import { forwardProposal } from './step-follower.ts'
-import { proposeOnLeader, type ProposeResult } from './step-leader.ts'
+import { finishSnapshot, reportSnapshot } from './snapshots.ts'
+import { statusOf, type RaftStatus } from './status.ts'
+import { startTransfer, type TransferResult } from './transfer.ts'
 import {
   NO_MEMBER,
   type Append,
   type ConfChange,
   type ConfState,
   type Entry,
-  type EntryType,
   type HardState,
   type MemberId,
   type Message,
   type RaftConfig,
   type Ready,
   type Role,
+  type SnapshotMetadata,
   type SoftState,
 } from './types.ts'
 
+export type { ProposeError, ProposeResult } from './proposals.ts'
+export type { ProgressStatus, RaftStatus } from './status.ts'
+export type { TransferResult } from './transfer.ts'
+
 export type ReadIndexResult = { readonly ok: true } | { readonly ok: false; error: 'no-leader' }
-
-export interface ProgressStatus {
-  readonly match: number
-  readonly next: number
-  readonly state: ProgressState
-  readonly paused: boolean
-  readonly inflight: number
-  readonly recentActive: boolean
-}
-
-export interface RaftStatus {
-  readonly id: MemberId
-  readonly role: Role
-  readonly term: number
-  readonly vote: MemberId
-  readonly leader: MemberId
-  readonly commit: number
-  readonly applied: number
-  readonly firstIndex: number
-  readonly lastIndex: number
-  readonly durable: number
-  readonly voters: readonly MemberId[]
-  /** By member; empty unless this member leads. */
-  readonly progress: ReadonlyMap<MemberId, ProgressStatus>
-}
-
-function progressStatus(progress: Progress): ProgressStatus {
-  const { match, next, state, paused, recentActive } = progress
-  return { match, next, state, paused, recentActive, inflight: progress.inflights.count }
-}
 
 export class RawNode {
   readonly #raft: Raft
@@ -107,29 +91,44 @@ export class RawNode {
     this.#raft.tick()
   }
 
+  /**
+   * Start-up: counts `count` more ticks as passed, so that a restarted cluster needs not wait for a
+   * whole election timeout. Does nothing once another member was heard of, and never starts an
+   * election by itself: the last tick before it always remains.
+   */
+  advanceTicks(count: number): void {
+    assert(Number.isSafeInteger(count) && count >= 0, 'ticks are counted in whole numbers')
+    this.#raft.advanceTicks(count)
+  }
+
   /** Starts an election now. A single voter leads as soon as its vote is durable. */
   campaign(): void {
-    campaign(this.#raft)
+    this.#raft.campaign(false)
   }
 
   /**
-   * Appends an entry if this member leads, else passes it on to the leader, which may drop it. The
-   * data is kept, not copied. `ok` does not mean that it will ever commit.
+   * Appends an entry if this member leads, else passes it on to the leader. That one may refuse it,
+   * then it comes back in Ready.refusedProposals, or the message may get lost, then nobody knows.
+   * The data is kept, not copied. `ok` does not mean that it will ever commit.
    */
   propose(data: Uint8Array): ProposeResult {
-    return this.#propose('EntryNormal', data)
+    return propose(this.#raft, 'EntryNormal', data)
   }
 
-  /** As propose(); refused while another membership change is not applied. */
+  /**
+   * As propose(); refused while another membership change is not applied. Empty data is for
+   * leaving the joint configuration.
+   */
   proposeConfChange(data: Uint8Array): ProposeResult {
-    return this.#propose('EntryConfChange', data)
+    return propose(this.#raft, 'EntryConfChange', data)
   }
 
-  #propose(type: EntryType, data: Uint8Array): ProposeResult {
-    const raft = this.#raft
-    if (raft.role === 'leader') return proposeOnLeader(raft, type, data)
-    if (forwardProposal(raft, { type, data })) return { ok: true }
-    return { ok: false, error: 'no-leader' }
+  /**
+   * Hands the leadership over to a voter. Until that one leads, or an election timeout is over,
+   * proposals are refused. RaftStatus.leadTransferee tells whether it is still going on.
+   */
+  transferLeadership(to: MemberId): TransferResult {
+    return startTransfer(this.#raft, to)
   }
 
   /** A message from another member. Anything may be stepped: stale, doubled, out of order. */
@@ -151,6 +150,33 @@ export class RawNode {
     return { ok: true }
   }
 
+  /** Messages to this member were dropped: nothing is sent ahead until it answers again. */
+  reportUnreachable(id: MemberId): void {
+    const progress = this.#raft.tracker.progress(id)
+    if (this.#raft.role === 'leader' && progress?.state === 'StateReplicate') progress.becomeProbe()
+  }
+
+  /**
+   * How sending the state to a member of Ready.snapshotsDue went. `ok`: it has all of it and may
+   * install it. A report that nobody waits for any more does no harm.
+   */
+  reportSnapshot(id: MemberId, ok: boolean): void {
+    reportSnapshot(this.#raft, id, ok)
+  }
+
+  /** The state that is taken and not installed yet. Another one is ignored meanwhile. */
+  get pendingSnapshot(): SnapshotMetadata | undefined {
+    return this.#raft.offer?.snapshot
+  }
+
+  /**
+   * The state of Ready.snapshot, log and state machine alike, is in place and durable. The log
+   * begins behind it, and its configuration is in force.
+   */
+  snapshotInstalled(): void {
+    finishSnapshot(this.#raft)
+  }
+
   /** Whether ready() would have anything to tell. */
   hasReady(): boolean {
     const raft = this.#raft
@@ -158,8 +184,13 @@ export class RawNode {
       raft.messages.length > 0 ||
       raft.appendsDue ||
       raft.readStates.length > 0 ||
-      raft.log.hasCommitted() ||
-      (!raft.log.writing && (raft.messagesAfterAppend.length > 0 || this.#mustWrite())) ||
+      raft.refusedProposals.length > 0 ||
+      raft.snapshotsDue.length > 0 ||
+      this.#hasCommitted() ||
+      this.#mayAppend() ||
+      this.#maySendPromises() ||
+      this.#mayInstall() ||
+      mustLeaveJoint(raft) ||
       (raft.readOnly.hasWaiting && raft.committedInTerm) ||
       raft.forwardedReads.hasWaiting ||
       this.#softStateChanged()
@@ -172,17 +203,56 @@ export class RawNode {
     raft.flush()
     const append = this.#beginAppend()
     const softState = this.#takeSoftState()
-    const { messages, readStates } = raft
+    const { messages, readStates, refusedProposals } = raft
     raft.messages = []
     raft.readStates = []
-    const committedEntries = raft.log.beginApply(this.#maxCommittedBytes)
-    return {
+    raft.refusedProposals = []
+    const committedEntries = this.#hasCommitted()
+      ? raft.log.beginApply(this.#maxCommittedBytes)
+      : []
+    const snapshot = this.#takeSnapshot()
+    const snapshotsDue = this.#takeSnapshotsDue()
+    // Why not one literal with spreads: they cost more than all the rest of a turn.
+    const ready: { -readonly [Part in keyof Ready]: Ready[Part] } = {
       messages,
-      ...(append === undefined ? {} : { append }),
       committedEntries,
       readStates,
-      ...(softState === undefined ? {} : { softState }),
+      refusedProposals,
+      snapshotsDue,
     }
+    if (append !== undefined) ready.append = append
+    if (snapshot !== undefined) ready.snapshot = snapshot
+    if (softState !== undefined) ready.softState = softState
+    return ready
+  }
+
+  /** Why none once a snapshot is taken: it holds all that is committed here and more. */
+  #hasCommitted(): boolean {
+    return this.#raft.offer === undefined && this.#raft.log.hasCommitted()
+  }
+
+  get #installing(): boolean {
+    return this.#raft.offer?.handedOut === true
+  }
+
+  #mayInstall(): boolean {
+    const { offer, log } = this.#raft
+    if (offer === undefined || offer.handedOut) return false
+    return !log.writing && !this.#mustWrite() && log.applied === log.applying
+  }
+
+  #takeSnapshot(): SnapshotMetadata | undefined {
+    const { offer } = this.#raft
+    if (offer === undefined || !this.#mayInstall()) return undefined
+    offer.handedOut = true
+    return offer.snapshot
+  }
+
+  #takeSnapshotsDue(): MemberId[] {
+    const raft = this.#raft
+    const due = raft.snapshotsDue
+    raft.snapshotsDue = []
+    return due.filter((id) => raft.tracker.progress(id)?.state === 'StateSnapshot')
   }
 
   #mustWrite(): boolean {
@@ -191,9 +261,18 @@ export class RawNode {
     return log.hasUnstable() || term !== handed.term || vote !== handed.vote
   }
 
+  #mayAppend(): boolean {
+    return !this.#raft.log.writing && !this.#installing && this.#mustWrite()
+  }
+
+  #maySendPromises(): boolean {
+    const { log, messagesAfterAppend } = this.#raft
+    return messagesAfterAppend.length > 0 && !log.writing && !this.#mustWrite()
+  }
+
   #beginAppend(): Append | undefined {
     const raft = this.#raft
-    if (raft.log.writing || !this.#mustWrite()) return undefined
+    if (!this.#mayAppend()) return undefined
     this.#held = raft.messagesAfterAppend
     raft.messagesAfterAppend = []
     const { hardState } = raft
@@ -253,17 +332,15 @@ export class RawNode {
 
   /**
    * The membership change of an entry takes effect. Call it when that entry is applied and before
-   * applied() for it; an empty list for one that was refused. Returns the configuration to save.
+   * applied() for it, and not at all for one that the state machine refuses. It must be possible
+   * by nextConfState(), on the configuration in force. Returns the configuration to save.
    *
    * Removing one of two voters can end the cluster's progress for good if the other one crashes
    * before it has written that the removal is committed: it then needs the vote of the removed
    * one. From three voters on, those that stay can always elect a leader among themselves.
    */
-  applyConfChange(change: ConfChange | readonly ConfChange[]): ConfState {
-    const changes = 'type' in change ? [change] : change
-    assert(changes.length <= 1, 'several changes at once need a joint configuration')
-    const [first] = changes
-    return first === undefined ? this.#raft.tracker.confState : this.#raft.applyConfChange(first)
+  applyConfChange(change: ConfChange): ConfState {
+    return this.#raft.applyConfChange(change)
   }
 
   /** Forgets the entries <= index in memory. Call it only behind a durable checkpoint. */
@@ -277,27 +354,6 @@ export class RawNode {
   }
 
   status(): RaftStatus {
-    const { id, role, term, vote, leader, log, tracker } = this.#raft
-    const progress = new Map<MemberId, ProgressStatus>()
-    if (role === 'leader') {
-      for (const voter of tracker.voters) {
-        const one = tracker.progress(voter)
-        if (one !== undefined) progress.set(voter, progressStatus(one))
-      }
-    }
-    return {
-      id,
-      role,
-      term,
-      vote,
-      leader,
-      commit: log.committed,
-      applied: log.applied,
-      firstIndex: log.firstIndex,
-      lastIndex: log.lastIndex,
-      durable: log.durable,
-      voters: tracker.voters,
-      progress,
-    }
+    return statusOf(this.#raft)
   }
 }

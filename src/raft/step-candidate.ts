@@ -3,52 +3,64 @@
  * the messages that come meanwhile.
  */
 
-import { onAppend, onHeartbeat, refuseProposal } from './step-follower.ts'
+import { onProposalRefused, refuseProposal } from './proposals.ts'
 import type { HandlerTable, Raft } from './raft.ts'
+import { onSnapshot } from './snapshots.ts'
+import { onAppend, onHeartbeat } from './step-follower.ts'
 import { NO_MEMBER, type Message, type MsgVoteResp } from './types.ts'
+import { onVoteRequest } from './votes.ts'
 
 /**
- * Starts an election, unless this member leads, is no voter, or has still to apply a membership
- * change that it knows to be committed.
+ * Starts an election, unless this member leads, is no voter, is about to take a snapshot, or has
+ * still to apply a membership change that it knows to be committed. `transfer`: the leader asked
+ * for it, so there is no trial run, and nobody holds it up for the sake of that leader.
  */
-export function campaign(raft: Raft): void {
+export function campaign(raft: Raft, transfer: boolean): void {
   if (raft.role === 'leader') return
   const { log } = raft
   if (!raft.promotable || log.hasConfChange(log.applied + 1, log.committed)) {
-    raft.logger.debug('does not campaign', { voter: raft.promotable })
+    raft.logger.debug('does not campaign', { promotable: raft.promotable })
     return
   }
-  const alone = raft.tracker.voters.length === 1
-  if (raft.config.preVote && !alone) startPreVote(raft)
-  else startVote(raft)
+  const alone = raft.tracker.isOnlyVoter(raft.id)
+  if (raft.config.preVote && !alone && !transfer) startPreVote(raft)
+  else startVote(raft, transfer)
 }
 
 function startPreVote(raft: Raft): void {
   raft.becomePreCandidate()
   // A pre-vote promises nothing, so this member's own counts without being written.
   raft.tracker.recordVote(raft.id, true)
-  requestVotes(raft, 'MsgPreVote', raft.term + 1)
+  requestVotes(raft, 'MsgPreVote', raft.term + 1, false)
 }
 
 /** The candidate's own vote counts when it is durable: it is a message to itself. */
-function startVote(raft: Raft): void {
+function startVote(raft: Raft, transfer: boolean): void {
   raft.becomeCandidate()
   const { id, term } = raft
   raft.send({ type: 'MsgVoteResp', from: id, to: id, term, reject: false })
-  requestVotes(raft, 'MsgVote', term)
+  requestVotes(raft, 'MsgVote', term, transfer)
 }
 
-function requestVotes(raft: Raft, type: 'MsgVote' | 'MsgPreVote', term: number): void {
-  const { id, log } = raft
+function requestVotes(
+  raft: Raft,
+  type: 'MsgVote' | 'MsgPreVote',
+  term: number,
+  transfer: boolean,
+): void {
+  const { id, log, tracker } = raft
   const index = log.lastIndex
   const logTerm = log.lastTerm
-  raft.tracker.eachPeer(id, (to) => raft.send({ type, from: id, to, term, index, logTerm }))
+  tracker.eachPeer(id, (to) => {
+    if (!tracker.isVoter(to)) return
+    raft.send({ type, from: id, to, term, index, logTerm, transfer })
+  })
 }
 
 function onPreVoteResp(raft: Raft, message: MsgVoteResp): void {
   if (!message.reject && message.term !== raft.term + 1) return
   const result = raft.tracker.recordVote(message.from, !message.reject)
-  if (result === 'won') startVote(raft)
+  if (result === 'won') startVote(raft, false)
   else if (result === 'lost') raft.becomeFollower(raft.term, NO_MEMBER)
 }
 
@@ -67,6 +79,7 @@ function ignore(): void {}
 
 const commonHandlers: HandlerTable = {
   MsgProp: refuseProposal,
+  MsgPropRefused: onProposalRefused,
   MsgApp(raft, message) {
     followLeader(raft, message)
     onAppend(raft, message)
@@ -75,14 +88,19 @@ const commonHandlers: HandlerTable = {
     followLeader(raft, message)
     onHeartbeat(raft, message)
   },
-  MsgVote: (raft, message) => raft.onVoteRequest(message),
-  MsgPreVote: (raft, message) => raft.onVoteRequest(message),
+  MsgVote: onVoteRequest,
+  MsgPreVote: onVoteRequest,
   MsgVoteResp: ignore,
   MsgPreVoteResp: ignore,
   MsgAppResp: ignore,
   MsgHeartbeatResp: ignore,
   MsgReadIndex: ignore,
   MsgReadIndexResp: ignore,
+  MsgTimeoutNow: ignore,
+  MsgSnap(raft, message) {
+    followLeader(raft, message)
+    onSnapshot(raft, message)
+  },
 }
 
 export const candidateHandlers: HandlerTable = { ...commonHandlers, MsgVoteResp: onVoteResp }

@@ -1,17 +1,21 @@
 /**
- * A follower: takes entries from its leader and passes proposals and reads on to it.
+ * A follower: takes entries from its leader and passes reads on to it.
  */
 
+import { onProposalRefused, refuseProposal } from './proposals.ts'
 import type { HandlerTable, Raft } from './raft.ts'
-import { NO_MEMBER, type MsgApp, type MsgHeartbeat, type MsgProp } from './types.ts'
-import type { MsgReadIndexResp, ProposedEntry } from './types.ts'
+import { onSnapshot } from './snapshots.ts'
+import { onTimeoutNow } from './transfer.ts'
+import { NO_MEMBER, type MsgApp, type MsgHeartbeat, type MsgReadIndexResp } from './types.ts'
+import { onVoteRequest } from './votes.ts'
 
 /** AppendEntries (Raft §5.3). */
 export function onAppend(raft: Raft, message: MsgApp): void {
   const { log } = raft
+  if (raft.offer !== undefined) return
   if (message.index < log.committed) {
     // All committed entries match; the leader may skip them.
-    accept(raft, message, log.committed)
+    raft.accept(message.from, log.committed)
     return
   }
   const matched = log.maybeAppend(message.index, message.logTerm, message.entries)
@@ -20,20 +24,7 @@ export function onAppend(raft: Raft, message: MsgApp): void {
     return
   }
   raft.commitTo(Math.min(message.commit, matched))
-  accept(raft, message, matched)
-}
-
-function accept(raft: Raft, message: MsgApp, index: number): void {
-  raft.send({
-    type: 'MsgAppResp',
-    from: raft.id,
-    to: message.from,
-    term: raft.term,
-    index,
-    reject: false,
-    rejectHint: 0,
-    logTerm: 0,
-  })
+  raft.accept(message.from, matched)
 }
 
 /**
@@ -62,29 +53,14 @@ function reject(raft: Raft, message: MsgApp): void {
 
 /** The commit index of a heartbeat is never beyond what the leader knows to match here. */
 export function onHeartbeat(raft: Raft, message: MsgHeartbeat): void {
-  raft.commitTo(message.commit)
-  const { id, term } = raft
+  const { id, term, log } = raft
   const { from, round } = message
-  const commit = raft.log.committed
-  raft.send({ type: 'MsgHeartbeatResp', from: id, to: from, term, round, commit })
-}
-
-/** Why not passed on: two members that each take the other for the leader would never stop. */
-export function refuseProposal(raft: Raft, message: MsgProp): void {
-  raft.logger.debug('dropped a proposal, since it does not lead', { from: message.from })
-}
-
-/** Passes a proposal of this member on. All of one turn travel in one message. */
-export function forwardProposal(raft: Raft, entry: ProposedEntry): boolean {
-  if (raft.role !== 'follower' || raft.leader === NO_MEMBER) return false
-  if (raft.openProposal === undefined) {
-    const entries = [entry]
-    raft.openProposal = entries
-    raft.send({ type: 'MsgProp', from: raft.id, to: raft.leader, term: 0, entries })
-  } else {
-    raft.openProposal.push(entry)
+  if (message.commit > log.lastIndex) {
+    raft.logger.error('ignored a commit index beyond the log', { from, commit: message.commit })
+  } else if (raft.offer === undefined) {
+    raft.commitTo(message.commit)
   }
-  return true
+  raft.send({ type: 'MsgHeartbeatResp', from: id, to: from, term, round, commit: log.committed })
 }
 
 export function forwardReads(raft: Raft): void {
@@ -103,6 +79,7 @@ function ignore(): void {}
 
 export const followerHandlers: HandlerTable = {
   MsgProp: refuseProposal,
+  MsgPropRefused: onProposalRefused,
   MsgApp(raft, message) {
     raft.heardLeader(message.from)
     onAppend(raft, message)
@@ -111,12 +88,17 @@ export const followerHandlers: HandlerTable = {
     raft.heardLeader(message.from)
     onHeartbeat(raft, message)
   },
-  MsgVote: (raft, message) => raft.onVoteRequest(message),
-  MsgPreVote: (raft, message) => raft.onVoteRequest(message),
+  MsgVote: onVoteRequest,
+  MsgPreVote: onVoteRequest,
   MsgVoteResp: ignore,
   MsgPreVoteResp: ignore,
   MsgAppResp: ignore,
   MsgHeartbeatResp: ignore,
   MsgReadIndex: ignore,
   MsgReadIndexResp: onReadIndexResp,
+  MsgTimeoutNow: onTimeoutNow,
+  MsgSnap(raft, message) {
+    raft.heardLeader(message.from)
+    onSnapshot(raft, message)
+  },
 }

@@ -1,61 +1,23 @@
 /**
- * A leader: appends proposals, replicates them (Raft §5.3), commits what a majority holds durably
+ * A leader: replicates its log (Raft §5.3), commits what a majority holds durably
  * (§5.4.2), and confirms reads (thesis §6.4).
  */
 
 import type { Progress } from './progress.ts'
+import { onProposal, onProposalRefused } from './proposals.ts'
 import type { HandlerTable, Raft } from './raft.ts'
+import { entryBytes } from './raft-log.ts'
+import { endSnapshot, reviveSnapshot, startSnapshot } from './snapshots.ts'
+import { maybeHandOver } from './transfer.ts'
 import {
   NO_MEMBER,
-  type EntryType,
+  type Entry,
   type MemberId,
   type Message,
   type MsgAppResp,
   type MsgHeartbeatResp,
-  type MsgProp,
 } from './types.ts'
-
-export type ProposeError =
-  /** No leader is known, or this member is a candidate. */
-  | 'no-leader'
-  /** Too much payload waits to be committed. */
-  | 'uncommitted-size'
-  /** A membership change is not applied yet, or this term has committed nothing yet. */
-  | 'pending-conf-change'
-  /** This member still leads, but was removed. */
-  | 'removed'
-
-/** `index` when this member leads; a forwarded proposal gets its index elsewhere, if at all. */
-export type ProposeResult =
-  | { readonly ok: true; readonly index?: number }
-  | { readonly ok: false; readonly error: ProposeError }
-
-/** Appends to the leader's log. The followers hear of it with the next Ready. */
-export function proposeOnLeader(raft: Raft, type: EntryType, data: Uint8Array): ProposeResult {
-  const { log } = raft
-  if (!raft.promotable) return { ok: false, error: 'removed' }
-  const total = raft.uncommittedBytes + data.length
-  if (total > raft.config.maxUncommittedBytes && raft.uncommittedBytes > 0 && data.length > 0) {
-    return { ok: false, error: 'uncommitted-size' }
-  }
-  const isConfChange = type === 'EntryConfChange'
-  if (isConfChange && raft.pendingConfIndex > log.applied) {
-    return { ok: false, error: 'pending-conf-change' }
-  }
-  const index = log.append(raft.term, type, data)
-  raft.uncommittedBytes = total
-  raft.appendsDue = true
-  if (isConfChange) raft.pendingConfIndex = index
-  return { ok: true, index }
-}
-
-function onProposal(raft: Raft, message: MsgProp): void {
-  for (const { type, data } of message.entries) {
-    const result = proposeOnLeader(raft, type, data)
-    if (result.ok) continue
-    raft.logger.debug('dropped a proposal', { from: message.from, error: result.error })
-  }
-}
+import { onVoteRequest } from './votes.ts'
 
 /**
  * Commits what a majority holds, but only once the newest of it is an entry of this term: an
@@ -94,21 +56,34 @@ function maybeSendAppend(
   const index = progress.next - 1
   const logTerm = log.term(index)
   if (logTerm === undefined) {
-    // Only a snapshot could help a member that needs compacted entries.
-    progress.paused = true
-    raft.logger.warn('follower needs compacted entries', { id: to, next: progress.next })
+    startSnapshot(raft, to, progress)
     return false
   }
-  const full = progress.state === 'StateReplicate' && progress.inflights.full
-  const entries =
-    full || progress.next > log.lastIndex
-      ? []
-      : log.slice(progress.next, log.lastIndex, raft.config.maxBytesPerMessage)
+  const entries = nextEntries(raft, progress)
   if (entries.length === 0 && !sendIfEmpty) return false
   const commit = log.committed
   raft.send({ type: 'MsgApp', from: raft.id, to, term: raft.term, index, logTerm, entries, commit })
-  progress.sent(entries.length, commit)
+  progress.sent(entries.length, sizeOf(entries), commit)
   return true
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  let bytes = 0
+  for (const entry of entries) bytes += entryBytes(entry)
+  return bytes
+}
+
+/** None when there are none, or when the window has no room for the next one. */
+function nextEntries(raft: Raft, progress: Progress): Entry[] {
+  const { log, config } = raft
+  const { next, inflights } = progress
+  if (next > log.lastIndex || (progress.state === 'StateReplicate' && inflights.full)) return []
+  const entries = log.slice(
+    next,
+    log.lastIndex,
+    Math.min(config.maxBytesPerMessage, inflights.room),
+  )
+  return sizeOf(entries) > inflights.room ? [] : entries
 }
 
 function onAppendResp(raft: Raft, message: MsgAppResp): void {
@@ -117,6 +92,7 @@ function onAppendResp(raft: Raft, message: MsgAppResp): void {
   progress.recentActive = true
   if (message.reject) onRejected(raft, progress, message)
   else onAccepted(raft, progress, message)
+  maybeHandOver(raft, message.from)
 }
 
 /** Looks for the match from the other side too: the hint's term may be below any of this log's. */
@@ -135,7 +111,8 @@ function onAccepted(raft: Raft, progress: Progress, message: MsgAppResp): void {
   const found = progress.state === 'StateProbe' && progress.match === message.index
   if (!progress.maybeUpdate(message.index) && !found) return
   if (progress.state === 'StateProbe') progress.becomeReplicate()
-  else progress.inflights.freeTo(message.index)
+  else if (progress.state === 'StateReplicate') progress.inflights.freeTo(message.index)
+  else endSnapshot(raft, progress)
   raft.appendsDue = true
   maybeCommit(raft)
 }
@@ -158,7 +135,8 @@ function onHeartbeatResp(raft: Raft, message: MsgHeartbeatResp): void {
   const progress = raft.tracker.progress(message.from)
   if (progress === undefined) return
   progress.recentActive = true
-  progress.paused = false
+  if (progress.state === 'StateSnapshot') reviveSnapshot(raft, progress, message)
+  progress.resume()
   if (progress.match < raft.log.lastIndex || progress.state === 'StateProbe') {
     maybeSendAppend(raft, message.from, progress, true)
   }
@@ -219,6 +197,7 @@ function ignore(): void {}
 
 export const leaderHandlers: HandlerTable = {
   MsgProp: onProposal,
+  MsgPropRefused: onProposalRefused,
   MsgApp: onOtherLeader,
   MsgHeartbeat: onOtherLeader,
   MsgAppResp: onAppendResp,
@@ -228,8 +207,10 @@ export const leaderHandlers: HandlerTable = {
     raft.readOnly.add({ from: message.from, context: message.context })
   },
   MsgReadIndexResp: ignore,
-  MsgVote: (raft, message) => raft.onVoteRequest(message),
-  MsgPreVote: (raft, message) => raft.onVoteRequest(message),
+  MsgTimeoutNow: onOtherLeader,
+  MsgSnap: onOtherLeader,
+  MsgVote: onVoteRequest,
+  MsgPreVote: onVoteRequest,
   MsgVoteResp: ignore,
   MsgPreVoteResp: ignore,
 }

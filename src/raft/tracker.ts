@@ -1,44 +1,56 @@
 /**
  * The configuration in force, and for each of its members the leader's Progress and the vote of
- * the election that is going on.
+ * the election that is going on. Learners have a Progress and decide nothing.
  */
 
 import { assert } from '../base/assert.ts'
+import { isJoint, isValidConfState, membersOf, nextConfState } from './conf-change.ts'
+import type { WindowLimits } from './inflights.ts'
 import { Progress } from './progress.ts'
-import { committedIndex, majority, voteResult, type VoteResult } from './quorum.ts'
+import { jointCommittedIndex, jointVoteResult, type VoteResult } from './quorum.ts'
 import type { ConfChange, ConfState, MemberId } from './types.ts'
 
+function sorted(ids: readonly MemberId[]): MemberId[] {
+  return [...ids].sort()
+}
+
 export class Tracker {
-  readonly #maxInflightMessages: number
+  readonly #limits: WindowLimits
+  #confState: ConfState
   /** Ascending, so that the order of messages does not depend on history. */
-  #voters: readonly MemberId[] = []
-  readonly #progress = new Map<MemberId, Progress>()
+  #members: readonly MemberId[] = []
+  #progress = new Map<MemberId, Progress>()
   readonly #votes = new Map<MemberId, boolean>()
 
-  constructor(confState: ConfState, nextIndex: number, maxInflightMessages: number) {
-    const { voters, votersOutgoing, learners, learnersNext } = confState
-    const simple = votersOutgoing.length + learners.length + learnersNext.length === 0
-    assert(simple, 'joint configurations and learners are not known to this version')
-    this.#maxInflightMessages = maxInflightMessages
-    for (const id of voters) this.#add(id, nextIndex)
-  }
-
-  get voters(): readonly MemberId[] {
-    return this.#voters
+  constructor(confState: ConfState, nextIndex: number, limits: WindowLimits) {
+    this.#limits = limits
+    this.#confState = confState
+    this.#adopt(confState, nextIndex)
   }
 
   get confState(): ConfState {
-    return {
-      voters: this.#voters,
-      votersOutgoing: [],
-      learners: [],
-      learnersNext: [],
-      autoLeave: false,
-    }
+    return this.#confState
   }
 
+  /** The members, voters and learners, in the order of ids. */
+  get members(): readonly MemberId[] {
+    return this.#members
+  }
+
+  get isJoint(): boolean {
+    return isJoint(this.#confState)
+  }
+
+  /** A voter of either half. */
   isVoter(id: MemberId): boolean {
-    return this.#progress.has(id)
+    const { voters, votersOutgoing } = this.#confState
+    return voters.includes(id) || votersOutgoing.includes(id)
+  }
+
+  /** It needs nobody else to decide. */
+  isOnlyVoter(id: MemberId): boolean {
+    const { voters, votersOutgoing } = this.#confState
+    return voters.length === 1 && voters[0] === id && votersOutgoing.every((one) => one === id)
   }
 
   progress(id: MemberId): Progress | undefined {
@@ -47,45 +59,69 @@ export class Tracker {
 
   /** Calls `visit` for every member but `self`, in the order of ids. */
   eachPeer(self: MemberId, visit: (id: MemberId, progress: Progress) => void): void {
-    for (const id of this.#voters) if (id !== self) visit(id, this.#of(id))
+    for (const id of this.#members) if (id !== self) visit(id, this.#of(id))
   }
 
-  /** Adding a member that is there and removing one that is not change nothing. */
+  /** A change that cannot be made is the caller's mistake. */
   apply(change: ConfChange, nextIndex: number): void {
-    if (change.type === 'add') {
-      if (!this.isVoter(change.id)) this.#add(change.id, nextIndex)
-      return
-    }
-    if (!this.isVoter(change.id)) return
-    assert(this.#voters.length > 1, 'the last voter must stay')
-    this.#progress.delete(change.id)
-    this.#voters = this.#voters.filter((id) => id !== change.id)
+    const result = nextConfState(this.#confState, change)
+    if (!result.ok) assert(false, 'an impossible membership change', { error: result.error })
+    this.#adopt(result.confState, nextIndex)
   }
 
-  /** The highest index that is durable in a majority of logs. */
+  /** A snapshot's configuration takes the place of this one. */
+  restore(confState: ConfState, nextIndex: number): void {
+    this.#adopt(confState, nextIndex)
+  }
+
+  #adopt(confState: ConfState, nextIndex: number): void {
+    assert(isValidConfState(confState), 'a configuration that contradicts itself')
+    this.#confState = {
+      voters: sorted(confState.voters),
+      votersOutgoing: sorted(confState.votersOutgoing),
+      learners: sorted(confState.learners),
+      learnersNext: sorted(confState.learnersNext),
+      autoLeave: confState.autoLeave,
+    }
+    this.#members = membersOf(confState)
+    const progress = new Map<MemberId, Progress>()
+    for (const id of this.#members) {
+      progress.set(id, this.#progress.get(id) ?? this.#newProgress(nextIndex))
+    }
+    this.#progress = progress
+  }
+
+  #newProgress(nextIndex: number): Progress {
+    const progress = new Progress(0, nextIndex, this.#limits)
+    // Why: it gets one whole period to answer before it counts as silent.
+    progress.recentActive = true
+    return progress
+  }
+
+  /** The highest index that is durable in a majority of logs, of either half. */
   committedIndex(): number {
-    return committedIndex(this.#voters, (id) => this.#of(id).match)
+    return jointCommittedIndex(this.#confState, (id) => this.#of(id).match)
   }
 
   /** The highest index that a majority has told to be committed. */
   knownCommitIndex(): number {
-    return committedIndex(this.#voters, (id) => this.#of(id).ackedCommit)
+    return jointCommittedIndex(this.#confState, (id) => this.#of(id).ackedCommit)
   }
 
   /** The newest round of reads that a majority answered; `self` always agrees with itself. */
   confirmedRound(self: MemberId, newest: number): number {
-    return committedIndex(this.#voters, (id) => (id === self ? newest : this.#of(id).ackedRound))
+    const acked = (id: MemberId): number => (id === self ? newest : this.#of(id).ackedRound)
+    return jointCommittedIndex(this.#confState, acked)
   }
 
   /** Whether a majority was heard of since the last call, `self` included. Starts a new period. */
   takeQuorumActive(self: MemberId): boolean {
-    let active = 0
-    for (const id of this.#voters) {
-      const progress = this.#of(id)
-      if (id === self || progress.recentActive) active++
+    const active = new Map<MemberId, boolean>()
+    for (const [id, progress] of this.#progress) {
+      active.set(id, id === self || progress.recentActive)
       progress.recentActive = false
     }
-    return active >= majority(this.#voters.length)
+    return jointVoteResult(this.#confState, active) === 'won'
   }
 
   resetVotes(): void {
@@ -95,20 +131,12 @@ export class Tracker {
   /** The first answer of a member counts. */
   recordVote(id: MemberId, granted: boolean): VoteResult {
     if (!this.#votes.has(id)) this.#votes.set(id, granted)
-    return voteResult(this.#voters, this.#votes)
-  }
-
-  #add(id: MemberId, nextIndex: number): void {
-    const progress = new Progress(0, nextIndex, this.#maxInflightMessages)
-    // Why: it gets one whole period to answer before it counts as silent.
-    progress.recentActive = true
-    this.#progress.set(id, progress)
-    this.#voters = [...this.#voters, id].sort()
+    return jointVoteResult(this.#confState, this.#votes)
   }
 
   #of(id: MemberId): Progress {
     const progress = this.#progress.get(id)
-    assert(progress !== undefined, 'a voter has no progress')
+    assert(progress !== undefined, 'a member has no progress')
     return progress
   }
 }

@@ -64,23 +64,48 @@ export interface ProposedEntry {
   readonly data: Uint8Array
 }
 
-/** One voter more or one voter less. It takes effect when its entry is applied (thesis §4.1). */
-export interface ConfChange {
-  readonly type: 'add' | 'remove'
+/** `add-voter` also promotes a learner; `add-learner` also takes a voter's vote away. */
+export interface ConfChangeStep {
+  readonly type: 'add-voter' | 'add-learner' | 'remove'
   readonly id: MemberId
 }
 
-/** `term` is the sender's; it is 0 in MsgProp and MsgReadIndex, which belong to no term. */
+/**
+ * A membership change. It takes effect when its entry is applied. At most one voter more or less
+ * takes effect at once (thesis §4.1); more goes through a joint configuration (thesis §4.3).
+ */
+export interface ConfChange {
+  /** None: leaves the joint configuration. An EntryConfChange without data means that too. */
+  readonly steps: readonly ConfChangeStep[]
+  /**
+   * auto: joint only where it must be, then as joint-implicit. joint-implicit: joint, and the
+   * leader proposes to leave it as soon as it has been applied. joint-explicit: the caller leaves.
+   */
+  readonly transition: 'auto' | 'joint-implicit' | 'joint-explicit'
+}
+
+/**
+ * `term` is the sender's; it is 0 in MsgProp, MsgPropRefused and MsgReadIndex, which belong to no
+ * term.
+ */
 interface Envelope {
   readonly from: MemberId
   readonly to: MemberId
   readonly term: number
 }
 
-/** A proposal forwarded to the leader. It may get lost; nobody answers it. */
+/** Proposals forwarded to the leader. They may get lost, and nobody answers what is taken. */
 export interface MsgProp extends Envelope {
   readonly type: 'MsgProp'
+  /** The sender's number for this message, new with every message. */
+  readonly forwardId: number
   readonly entries: readonly ProposedEntry[]
+}
+
+/** Nothing of that MsgProp was appended, nor ever will be: the sender may propose it again. */
+export interface MsgPropRefused extends Envelope {
+  readonly type: 'MsgPropRefused'
+  readonly forwardId: number
 }
 
 /** AppendEntries (Raft §5.3). `index` and `logTerm` name the entry just before `entries`. */
@@ -112,6 +137,8 @@ export interface MsgVote extends Envelope {
   readonly type: 'MsgVote' | 'MsgPreVote'
   readonly index: number
   readonly logTerm: number
+  /** The leader asked for this election: stickiness does not hold it up (thesis §4.2.3). */
+  readonly transfer: boolean
 }
 
 export interface MsgVoteResp extends Envelope {
@@ -145,8 +172,23 @@ export interface MsgReadIndexResp extends Envelope {
   readonly context: string
 }
 
+/** The leader hands over: campaign at once, without a trial run (thesis §3.10). */
+export interface MsgTimeoutNow extends Envelope {
+  readonly type: 'MsgTimeoutNow'
+}
+
+/**
+ * InstallSnapshot (Raft §7). The state itself goes another way: this is stepped when all of it has
+ * arrived and has been checked. Answered by a MsgAppResp.
+ */
+export interface MsgSnap extends Envelope {
+  readonly type: 'MsgSnap'
+  readonly snapshot: SnapshotMetadata
+}
+
 export type Message =
   | MsgProp
+  | MsgPropRefused
   | MsgApp
   | MsgAppResp
   | MsgVote
@@ -155,6 +197,8 @@ export type Message =
   | MsgHeartbeatResp
   | MsgReadIndex
   | MsgReadIndexResp
+  | MsgTimeoutNow
+  | MsgSnap
 
 export type MessageType = Message['type']
 
@@ -174,6 +218,17 @@ export interface Ready {
   /** Committed and durable here: apply in order, then call RawNode.applied(). */
   readonly committedEntries: readonly Entry[]
   readonly readStates: readonly ReadState[]
+  /** Forward ids of proposals that the leader refused: they are in no log. */
+  readonly refusedProposals: readonly number[]
+  /** Members that need entries which are compacted here: send each the state, then tell
+   * RawNode.reportSnapshot(). Each is named once until that. */
+  readonly snapshotsDue: readonly MemberId[]
+  /**
+   * The state that a leader sent is to take the place of this member's. Only in a Ready without
+   * append and entries, and with no append in flight. Until RawNode.snapshotInstalled() no Ready
+   * has an append or entries.
+   */
+  readonly snapshot?: SnapshotMetadata
   /** Present when it changed. */
   readonly softState?: SoftState
 }
@@ -202,6 +257,8 @@ export interface RaftConfig {
   readonly maxBytesPerMessage: number
   /** MsgApp with entries that may be on their way to one follower. */
   readonly maxInflightMessages: number
+  /** Bytes of entries that may be on their way to one follower; one message always may. */
+  readonly maxInflightBytes: number
   /** Payload a leader accepts beyond its commit index; a proposal to an idle log always passes. */
   readonly maxUncommittedBytes: number
   /** Entries to apply per Ready; maxBytesPerMessage when not given. */

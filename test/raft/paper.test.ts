@@ -1,84 +1,14 @@
 /**
- * One test per sentence of the Raft paper (Ongaro and Ousterhout, extended version) and of
- * Ongaro's thesis that applies to a member, named with its section.
+ * One test per sentence of the Raft paper (Ongaro and Ousterhout, extended version) that
+ * applies to a member, named with its section. For Ongaro's thesis see paper-thesis.test.ts.
  */
 
 import { describe, expect, test } from 'vitest'
-import type { Entry, MemberId, Message, Role } from '../../src/raft/types.ts'
-import { bytes, confStateOf, Disk, encodeConfChange, Member, text } from './support/member.ts'
-import type { Options } from './support/member.ts'
+import type { MemberId, Role } from '../../src/raft/types.ts'
+import { accepted, append, become, drain, entry, grant } from './paper-member.ts'
+import { memberWith, termsOf, voteRequest } from './paper-member.ts'
+import { bytes, Member } from './support/member.ts'
 import { Network } from './support/network.ts'
-
-/** A member of 1..count whose log, already applied configuration included, has these terms. */
-function memberWith(terms: number[], count = 3, options: Options = {}, commit = 0): Member {
-  const disk = new Disk()
-  const ids = Array.from({ length: count }, (_, at) => String(at + 1))
-  disk.confState = confStateOf(ids)
-  const entries = terms.map((term, at): Entry => {
-    return { index: at + 1, term, type: 'EntryNormal', data: bytes(`${at + 1}`) }
-  })
-  disk.write({ entries, hardState: { term: terms.at(-1) ?? 0, vote: '', commit } })
-  return new Member('1', disk, options)
-}
-
-/** Everything the member wants to send, writes finished. */
-function drain(member: Member): Message[] {
-  const messages: Message[] = []
-  while (member.raw.hasReady() || member.writing !== undefined) {
-    messages.push(...member.takeReady().messages)
-    if (member.writing !== undefined) member.finishAppend()
-  }
-  return messages
-}
-
-function voteRequest(from: MemberId, term: number, index: number, logTerm: number): Message {
-  return { type: 'MsgVote', from, to: '1', term, index, logTerm }
-}
-
-function grant(from: MemberId, term: number, reject = false): Message {
-  return { type: 'MsgVoteResp', from, to: '1', term, reject }
-}
-
-function append(
-  term: number,
-  index: number,
-  logTerm: number,
-  entries: readonly Entry[] = [],
-  commit = 0,
-): Message {
-  return { type: 'MsgApp', from: '2', to: '1', term, index, logTerm, entries, commit }
-}
-
-function accepted(from: MemberId, term: number, index: number): Message {
-  return {
-    type: 'MsgAppResp',
-    from,
-    to: '1',
-    term,
-    index,
-    reject: false,
-    rejectHint: 0,
-    logTerm: 0,
-  }
-}
-
-function entry(index: number, term: number): Entry {
-  return { index, term, type: 'EntryNormal', data: bytes(`${index}`) }
-}
-
-function termsOf(member: Member): (number | undefined)[] {
-  const { lastIndex } = member.raw.status()
-  return Array.from({ length: lastIndex }, (_, at) => member.raw.entry(at + 1)?.term)
-}
-
-function become(role: Role, member: Member): void {
-  if (role === 'follower') return
-  member.raw.campaign()
-  drain(member)
-  if (role !== 'leader') return
-  member.raw.step(grant('2', member.raw.term))
-  drain(member)
-}
 
 const roles: Role[] = ['follower', 'candidate', 'leader']
 
@@ -342,108 +272,5 @@ describe('safety (§5.4)', () => {
     expect(member.raw.committed).toBe(1)
     for (const id of ['2', '3']) member.raw.step(accepted(id, 3, 3))
     expect(member.raw.committed).toBe(3)
-  })
-})
-
-describe('membership (thesis §4)', () => {
-  test('a member that is not a voter never campaigns', () => {
-    const disk = new Disk()
-    const member = new Member('1', disk)
-    for (let tick = 0; tick < 50; tick++) member.raw.tick()
-    member.raw.campaign()
-    expect(member.raw.status().role).toBe('follower')
-  })
-
-  test('a configuration is in force once its entry is applied, and one at a time (§4.1)', () => {
-    const network = Network.of(3)
-    network.elect('1')
-    const leader = network.member('1')
-    expect(leader.raw.proposeConfChange(encodeConfChange({ type: 'remove', id: '3' })).ok).toBe(
-      true,
-    )
-    expect(leader.raw.status().voters).toEqual(['1', '2', '3'])
-    const second = leader.raw.proposeConfChange(encodeConfChange({ type: 'remove', id: '2' }))
-    expect(second).toEqual({ ok: false, error: 'pending-conf-change' })
-    network.run()
-    expect(leader.raw.status().voters).toEqual(['1', '2'])
-    expect(leader.raw.proposeConfChange(encodeConfChange({ type: 'add', id: '4' })).ok).toBe(true)
-  })
-
-  test('no membership change before an entry of the leader’s term is committed', () => {
-    const member = memberWith([1])
-    become('leader', member)
-    const change = encodeConfChange({ type: 'add', id: '4' })
-    expect(member.raw.proposeConfChange(change)).toEqual({
-      ok: false,
-      error: 'pending-conf-change',
-    })
-    member.raw.step(accepted('2', 2, 2))
-    drain(member)
-    expect(member.raw.proposeConfChange(change)).toEqual({ ok: true, index: 3 })
-  })
-
-  test('a new voter is brought up to date from the first entry', () => {
-    const network = Network.of(1)
-    network.elect('1')
-    network.members.set('2', new Member('2', new Disk()))
-    network.member('1').raw.proposeConfChange(encodeConfChange({ type: 'add', id: '2' }))
-    network.run()
-    network.member('1').raw.propose(bytes('x'))
-    network.run()
-    expect(
-      network
-        .member('2')
-        .applied.map(({ data }) => text(data))
-        .at(-1),
-    ).toBe('x')
-  })
-
-  test('a follower that hears its leader ignores candidates (§4.2.3)', () => {
-    const member = memberWith([1], 3, { checkQuorum: true })
-    member.raw.step(append(1, 1, 1))
-    drain(member)
-    member.raw.step(voteRequest('3', 9, 9, 9))
-    expect(member.raw.term).toBe(1)
-    expect(drain(member)).toEqual([])
-    for (let tick = 0; tick < 10; tick++) member.raw.tick()
-    member.raw.step(voteRequest('3', 9, 9, 9))
-    expect(drain(member)).toMatchObject([{ type: 'MsgVoteResp', reject: false }])
-  })
-})
-
-describe('pre-votes (thesis §9.6)', () => {
-  test('a pre-candidate keeps its term and vote until a majority would vote for it', () => {
-    const member = memberWith([1], 3, { preVote: true })
-    member.raw.campaign()
-    expect(drain(member)).toMatchObject([
-      { type: 'MsgPreVote', to: '2', term: 2 },
-      { type: 'MsgPreVote', to: '3', term: 2 },
-    ])
-    expect(member.raw.status()).toMatchObject({ role: 'pre-candidate', term: 1, vote: '' })
-    member.raw.step({ type: 'MsgPreVoteResp', from: '3', to: '1', term: 2, reject: false })
-    expect(member.raw.status()).toMatchObject({ role: 'candidate', term: 2, vote: '1' })
-  })
-
-  test('a granted pre-vote changes nothing in the one who grants it', () => {
-    const member = memberWith([1], 3, { preVote: true })
-    member.raw.step({ type: 'MsgPreVote', from: '2', to: '1', term: 5, index: 1, logTerm: 1 })
-    expect(drain(member)).toMatchObject([{ type: 'MsgPreVoteResp', term: 5, reject: false }])
-    expect(member.raw.status()).toMatchObject({ role: 'follower', term: 1, vote: '' })
-  })
-
-  test('votes of an earlier attempt do not count in the next (raft-rs 83)', () => {
-    const member = memberWith([1], 5, { preVote: true })
-    const yes = { type: 'MsgPreVoteResp', to: '1', term: 2, reject: false } as const
-    member.raw.campaign()
-    member.raw.step({ ...yes, from: '2' })
-    member.raw.campaign()
-    member.raw.step({ ...yes, from: '3' })
-    expect(member.raw.status().role).toBe('pre-candidate')
-  })
-
-  test('a pre-candidate of a lower term learns the term from the refusal', () => {
-    const member = memberWith([1, 5], 3, { preVote: true })
-    member.raw.step({ type: 'MsgPreVote', from: '2', to: '1', term: 3, index: 9, logTerm: 2 })
-    expect(drain(member)).toMatchObject([{ type: 'MsgPreVoteResp', term: 5, reject: true }])
   })
 })

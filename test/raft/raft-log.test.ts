@@ -235,3 +235,48 @@ describe('raft log', () => {
     expect(() => logOf(1).compact(1)).toThrow(AssertionError)
   })
 })
+
+describe('a log that starts anew behind a snapshot', () => {
+  test('is durable, committed and applied up to there, and empty', () => {
+    const log = logOf(1, 1, 2)
+    log.restore(9, 4)
+    const { snapshotIndex, firstIndex, lastIndex, lastTerm } = log
+    expect({ snapshotIndex, firstIndex, lastIndex, lastTerm }).toEqual({
+      snapshotIndex: 9,
+      firstIndex: 10,
+      lastIndex: 9,
+      lastTerm: 4,
+    })
+    const { committed, applying, applied, durable } = log
+    expect({ committed, applying, applied, durable }).toEqual({
+      committed: 9,
+      applying: 9,
+      applied: 9,
+      durable: 9,
+    })
+    expect(log.term(9)).toBe(4)
+    expect(log.term(3)).toBeUndefined()
+    expect(log.append(5, 'EntryNormal', new Uint8Array(0))).toBe(10)
+  })
+
+  test('may be shorter than before', () => {
+    const log = logOf(1, 1, 2, 2)
+    log.restore(3, 3)
+    expect(log.lastIndex).toBe(3)
+    expect(log.term(4)).toBeUndefined()
+  })
+
+  test('only between writes, with all that was handed out applied, and never backwards', () => {
+    const writing = logOf(1)
+    writing.append(1, 'EntryNormal', new Uint8Array(0))
+    writing.beginWrite()
+    expect(() => writing.restore(9, 1)).toThrow(AssertionError)
+    const applying = logOf(1, 1)
+    applying.commitTo(1)
+    applying.beginApply(100)
+    expect(() => applying.restore(9, 1)).toThrow(AssertionError)
+    const behind = logOf(1, 1)
+    behind.commitTo(2)
+    expect(() => behind.restore(2, 1)).toThrow(AssertionError)
+  })
+})

@@ -78,7 +78,15 @@ describe('what waits for the disk', () => {
     const { raw } = follower()
     raw.step(appendOf(1, [0, 0], [[1, 1]]))
     raw.ready()
-    raw.step({ type: 'MsgVote', from: '3', to: '1', term: 2, index: 1, logTerm: 1 })
+    raw.step({
+      type: 'MsgVote',
+      from: '3',
+      to: '1',
+      term: 2,
+      index: 1,
+      logTerm: 1,
+      transfer: false,
+    })
     raw.appended()
     const ready = raw.ready()
     expect(ready.messages).toEqual([])
@@ -145,8 +153,8 @@ describe('proposals', () => {
   test('a follower passes the proposals of one turn on in one message', () => {
     const network = threeWithLeader()
     const { raw } = network.member('2')
-    expect(raw.propose(bytes('a'))).toEqual({ ok: true })
-    expect(raw.propose(bytes('b'))).toEqual({ ok: true })
+    expect(raw.propose(bytes('a'))).toEqual({ ok: true, forwardId: 1 })
+    expect(raw.propose(bytes('b'))).toEqual({ ok: true, forwardId: 1 })
     const { messages } = raw.ready()
     expect(messages).toMatchObject([{ type: 'MsgProp', to: '1', entries: [{}, {}] }])
     raw.propose(bytes('c'))
@@ -317,8 +325,9 @@ describe('messages and logs out of the ordinary', () => {
     expect(network.member('3').applied.at(-1)?.data).toEqual(bytes('y'))
   })
 
-  test('a follower that needs compacted entries is left alone; the others go on', () => {
+  test('a follower that needs a snapshot is left alone until it has come; the others go on', () => {
     const network = threeWithLeader()
+    network.sendsSnapshots = false
     network.isolate('3')
     for (let at = 0; at < 10; at++) network.member('1').raw.propose(bytes('x'))
     network.run()

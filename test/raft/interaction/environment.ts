@@ -2,16 +2,24 @@
  * The commands of interaction scripts, over a Network. Every command prints its whole effect.
  * `ids` are numbers of members, and all members when none is given.
  *
- *   add-nodes count [pre-vote] [check-quorum] [inflight=n] [max-bytes=n]   bootstrapped together
+ *   add-nodes count [pre-vote] [check-quorum] [inflight=n] [inflight-bytes=n] [max-bytes=n]
+ *                             bootstrapped together
+ *   add-node id               one that knows nothing, with the same options
  *   campaign id               tick id count             propose id text
- *   propose-conf id add|remove id                       read id context
- *   ready id                  one Ready; its append stays in flight
- *   appended id               the append in flight is synced
- *   process-ready id          one Ready, its append synced at once
+ *   read id context           transfer id to            unreachable id to
+ *   propose-conf id change    as in `add-voter 4`, `joint-explicit: remove 2, add-learner 4`, or
+ *                             `leave`
+ *   ready id                  one Ready; its append or install stays in flight
+ *   appended id, installed id the append or install in flight is done
+ *   process-ready id          one Ready, its append or install done at once
+ *   checkpoint id [keep]      compacts the log up to what is applied, but for `keep` entries
+ *   send-snapshot id to       the state of `id` as it is, on its way to a member that needs it
+ *   report-snapshot id to failed
  *   deliver [from->to]        all messages on the wire, or those of one pair
  *   drop [from->to]           the same, lost
  *   isolate id, heal          messages of a member get lost from now on
- *   stabilize [ids]           until nothing is left to do or to deliver between them
+ *   stabilize [ids]           until nothing is left to do or to deliver between them; states are
+ *                             not sent by themselves
  *   settle [ids]              the same, without showing how
  *   crash id [synced]         loses what was not synced, and starts anew
  *   status [ids], log [ids], progress id, wire
@@ -25,7 +33,7 @@ import {
   describeReady,
 } from '../../../src/raft/describe.ts'
 import type { MemberId, Message } from '../../../src/raft/types.ts'
-import { bytes, encodeConfChange, type Options } from '../support/member.ts'
+import { bytes, Disk, Member, type Options } from '../support/member.ts'
 import { Network } from '../support/network.ts'
 
 type Command = (args: readonly string[]) => void
@@ -36,11 +44,13 @@ function parseOptions(words: readonly string[]): Options {
     return word === undefined ? undefined : Number(word.slice(name.length + 1))
   }
   const maxInflightMessages = number('inflight')
+  const maxInflightBytes = number('inflight-bytes')
   const maxBytesPerMessage = number('max-bytes')
   return {
     preVote: words.includes('pre-vote'),
     checkQuorum: words.includes('check-quorum'),
     ...(maxInflightMessages === undefined ? {} : { maxInflightMessages }),
+    ...(maxInflightBytes === undefined ? {} : { maxInflightBytes }),
     ...(maxBytesPerMessage === undefined ? {} : { maxBytesPerMessage }),
   }
 }
@@ -52,27 +62,43 @@ function pairFilter(pair: string | undefined): (message: Message) => boolean {
 
 export class Environment {
   #network = new Network()
+  #options: Options = {}
   #output: string[] = []
 
   readonly #commands: Readonly<Record<string, Command>> = {
     'add-nodes': ([count, ...options]) => {
-      this.#network = Network.of(Number(count), parseOptions(options))
+      this.#options = parseOptions(options)
+      this.#network = Network.of(Number(count), this.#options)
       this.#status([])
+    },
+    'add-node': ([id]) => {
+      this.#network.members.set(id ?? '', new Member(id ?? '', new Disk(), this.#options))
+      this.#status([id ?? ''])
     },
     campaign: ([id]) => this.#network.member(id ?? '').raw.campaign(),
     tick: ([id, count]) => this.#network.tick(id ?? '', Number(count ?? 1)),
     propose: ([id, data]) => {
       this.#result(this.#network.member(id ?? '').raw.propose(bytes(data ?? '')))
     },
-    'propose-conf': ([id, type, other]) => {
-      const change = { type: type === 'add' ? 'add' : 'remove', id: other ?? '' } as const
-      this.#result(this.#network.member(id ?? '').raw.proposeConfChange(encodeConfChange(change)))
+    'propose-conf': ([id, ...words]) => {
+      const change = words[0] === 'leave' ? '' : words.join(' ')
+      this.#result(this.#network.member(id ?? '').raw.proposeConfChange(bytes(change)))
     },
+    transfer: ([id, to]) => {
+      this.#result(this.#network.member(id ?? '').raw.transferLeadership(to ?? ''))
+    },
+    unreachable: ([id, to]) => this.#network.member(id ?? '').raw.reportUnreachable(to ?? ''),
     read: ([id, context]) => {
       this.#result(this.#network.member(id ?? '').raw.readIndex(context ?? ''))
     },
     ready: ([id]) => this.#ready(id ?? ''),
     appended: ([id]) => this.#network.member(id ?? '').finishAppend(),
+    installed: ([id]) => this.#network.member(id ?? '').finishInstall(),
+    checkpoint: ([id, keep]) => this.#network.member(id ?? '').checkpoint(Number(keep ?? 0)),
+    'send-snapshot': ([id, to]) => this.#sendSnapshot(id ?? '', to ?? ''),
+    'report-snapshot': ([id, to]) => {
+      this.#network.member(id ?? '').raw.reportSnapshot(to ?? '', false)
+    },
     'process-ready': ([id]) => this.#processReady(id ?? ''),
     deliver: ([pair]) => this.#deliver(pairFilter(pair)),
     drop: ([pair]) => this.#drop(pairFilter(pair)),
@@ -112,8 +138,9 @@ export class Environment {
     return ids.length > 0 ? ids : [...this.#network.members.keys()]
   }
 
-  #result(result: { ok: boolean; index?: number; error?: string }): void {
+  #result(result: { ok: boolean; index?: number; forwardId?: number; error?: string }): void {
     if (!result.ok) this.#print(`refused: ${result.error}`)
+    else if (result.forwardId !== undefined) this.#print(`forwarded id=${result.forwardId}`)
     else if (result.index !== undefined) this.#print(`index ${result.index}`)
   }
 
@@ -125,6 +152,7 @@ export class Environment {
     }
     const ready = member.takeReady()
     for (const line of describeReady(ready)) this.#print(`${id} ${line}`)
+    for (const to of ready.snapshotsDue) this.#network.due.push({ from: id, to })
     this.#network.send(ready.messages)
   }
 
@@ -132,12 +160,26 @@ export class Environment {
     this.#ready(id)
     const member = this.#network.member(id)
     if (member.writing !== undefined) member.finishAppend()
+    if (member.installing !== undefined) this.#install(member)
+  }
+
+  #install(member: Member): void {
+    member.finishInstall()
+    this.#print(`${member.id} installed`)
+  }
+
+  #sendSnapshot(from: MemberId, to: MemberId): void {
+    const before = this.#network.wire.length
+    this.#network.sendSnapshot(from, to)
+    const sent = this.#network.wire.slice(before)
+    if (sent.length === 0) this.#print('lost, and reported so')
+    for (const message of sent) this.#print(`${from} send: ${describeMessage(message)}`)
   }
 
   #deliver(which: (message: Message) => boolean): void {
     for (const message of this.#take(which)) {
       this.#print(`deliver ${describeMessage(message)}`)
-      this.#network.members.get(message.to)?.raw.step(message)
+      this.#network.deliver(message)
     }
   }
 
@@ -159,6 +201,7 @@ export class Environment {
       for (const id of ids) {
         const member = this.#network.member(id)
         if (member.writing !== undefined) member.finishAppend()
+        if (member.installing !== undefined) this.#install(member)
         if (!member.raw.hasReady()) continue
         busy = true
         this.#processReady(id)
@@ -172,12 +215,13 @@ export class Environment {
 
   #status(ids: readonly MemberId[]): void {
     for (const id of this.#ids(ids)) {
-      const { role, term, leader, commit, applied, lastIndex } = this.#network
-        .member(id)
-        .raw.status()
+      const status = this.#network.member(id).raw.status()
+      const { role, term, leader, commit, applied, lastIndex, leadTransferee } = status
       const marks = `commit=${commit} applied=${applied} last=${lastIndex}`
       const conf = describeConfState(this.#network.member(id).confState)
-      this.#print(`${id}: ${role} term=${term} leader=${leader || 'none'} ${marks} ${conf}`)
+      const head = `${id}: ${role} term=${term} leader=${leader || 'none'}`
+      const transfer = leadTransferee === '' ? '' : ` transfer=${leadTransferee}`
+      this.#print(`${head}${transfer} ${marks} ${conf}`)
     }
   }
 
@@ -195,9 +239,10 @@ export class Environment {
 
   #progress(leader: MemberId): void {
     for (const [id, one] of this.#network.member(leader).raw.status().progress) {
-      const { state, match, next, inflight, paused } = one
-      const flow = `${inflight > 0 ? ` inflight=${inflight}` : ''}${paused ? ' paused' : ''}`
-      this.#print(`${id}: ${state} match=${match} next=${next}${flow}`)
+      const { state, match, next, inflight, inflightBytes, paused, isLearner } = one
+      const window = inflight > 0 ? ` inflight=${inflight} (${inflightBytes} bytes)` : ''
+      const marks = `${window}${paused ? ' paused' : ''}${isLearner ? ' learner' : ''}`
+      this.#print(`${id}: ${state} match=${match} next=${next}${marks}`)
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Members and the messages between them. Nothing moves unless a test says so. */
 
 import type { MemberId, Message, MessageType, ReadState } from '../../../src/raft/types.ts'
-import { Disk, Member, type Options } from './member.ts'
+import { Disk, Member, place, type Options, type StateImage } from './member.ts'
 
 export class Network {
   readonly members = new Map<MemberId, Member>()
@@ -9,8 +9,14 @@ export class Network {
   /** Everything that ever left, for looking back. */
   readonly sent: Message[] = []
   readonly reads: { member: MemberId; read: ReadState }[] = []
+  readonly refused: { member: MemberId; forwardId: number }[] = []
+  /** Members that need a state, each with the one that has to send it. */
+  readonly due: { from: MemberId; to: MemberId }[] = []
   /** Messages for which it answers true get lost. */
   loses: (message: Message) => boolean = () => false
+  /** Whether states that are due are sent by themselves, at once. */
+  sendsSnapshots = true
+  readonly #images = new Map<string, StateImage>()
 
   /** Members 1..count, bootstrapped together, their first entries applied. */
   static of(count: number, options: Options = {}): Network {
@@ -31,21 +37,52 @@ export class Network {
     return member
   }
 
-  /** Takes all Readys of one member, finishing appends at once. */
+  /** Takes all Readys of one member, finishing appends and installs at once. */
   settle(id: MemberId): void {
     const member = this.member(id)
     for (let turns = 0; member.raw.hasReady() || member.writing !== undefined; turns++) {
       if (turns > 1000) throw new Error(`${id}: Readys without end`)
       const ready = member.takeReady()
       for (const read of ready.readStates) this.reads.push({ member: id, read })
+      for (const forwardId of ready.refusedProposals) this.refused.push({ member: id, forwardId })
+      for (const to of ready.snapshotsDue) this.due.push({ from: id, to })
       this.send(ready.messages)
       if (member.writing !== undefined) member.finishAppend()
+      if (member.installing !== undefined) member.finishInstall()
+      if (this.sendsSnapshots) this.sendSnapshots()
     }
   }
 
   send(messages: readonly Message[]): void {
     this.sent.push(...messages)
     this.wire.push(...messages.filter((message) => !this.loses(message)))
+  }
+
+  /** All states that are due go out as they are now, and arrive unless the network loses them. */
+  sendSnapshots(): void {
+    for (const { from, to } of this.due.splice(0)) this.sendSnapshot(from, to)
+  }
+
+  sendSnapshot(from: MemberId, to: MemberId): void {
+    const sender = this.member(from)
+    const { index, term, confState } = sender.state
+    const snapshot = { index, term, confState }
+    this.#images.set(place(snapshot), sender.state)
+    const message: Message = { type: 'MsgSnap', from, to, term: sender.raw.term, snapshot }
+    const arrives = !this.loses(message) && this.members.has(to)
+    this.send([message])
+    sender.raw.reportSnapshot(to, arrives)
+  }
+
+  /** Hands a message over. With a MsgSnap the state itself arrives. */
+  deliver(message: Message): void {
+    const member = this.members.get(message.to)
+    if (member === undefined) return
+    if (message.type === 'MsgSnap') {
+      const image = this.#images.get(place(message.snapshot))
+      if (image !== undefined) member.stage(image)
+    }
+    member.raw.step(message)
   }
 
   /** Until nobody has anything to do or to say. */
@@ -55,7 +92,7 @@ export class Network {
       const [message, ...rest] = this.wire
       if (message === undefined) return
       this.wire = rest
-      this.members.get(message.to)?.raw.step(message)
+      this.deliver(message)
     }
     throw new Error('the network does not come to rest')
   }
