@@ -57,6 +57,8 @@ export interface ListenerOptions {
   readonly onRequest: RequestListener
   readonly logger: Logger
   readonly limits?: Partial<ListenerLimits>
+  /** Lets connections wait until `open`, so that an address is taken before there is a server. */
+  readonly isHeld?: boolean
 }
 
 export type ListenResult =
@@ -72,6 +74,8 @@ export class Listener {
   readonly #httpServer: HttpServer
   readonly #sockets = new Set<Duplex>()
   readonly #undecided = new Set<Duplex>()
+  /** Connections that came before `open`; undefined from then on. */
+  #held: Socket[] | undefined
   #isClosing = false
   /** Not logged yet. */
   #droppedCount = 0
@@ -82,6 +86,7 @@ export class Listener {
     this.#engine = options.engine
     this.#logger = options.logger
     this.#limits = { ...LISTENER_DEFAULTS, ...options.limits }
+    this.#held = options.isHeld === true ? [] : undefined
     this.#httpServer = this.#createHttpServer(options.onRequest)
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
       this.#accept(socket)
@@ -107,6 +112,13 @@ export class Listener {
     })
   }
 
+  /** Serves, from now on, also the connections that have waited. */
+  open(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const socket of held) this.#sniff(socket)
+  }
+
   /** The port that was bound, also when 0 was asked for. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port
@@ -125,7 +137,7 @@ export class Listener {
     this.#isClosing = true
     this.#server.close()
     this.#httpServer.close() // ends idle connections too
-    for (const socket of this.#undecided) socket.destroy()
+    for (const socket of [...this.#undecided, ...(this.#held ?? [])]) socket.destroy()
     void this.#engine.drain() // its connections are among our sockets
     await this.#socketsClosed(graceMs)
     for (const socket of this.#sockets) socket.destroy()
@@ -164,6 +176,12 @@ export class Listener {
     // Resets and broken pipes are the client's business. Whoever serves the socket sees its close.
     socket.on('error', () => undefined)
     socket.once('close', () => this.#forget(socket))
+    if (this.#held === undefined) this.#sniff(socket)
+    else this.#held.push(socket)
+  }
+
+  #sniff(socket: Socket): void {
+    if (socket.destroyed) return
     sniffProtocol(socket, this.#limits.sniffTimeoutMs, (protocol) => {
       this.#undecided.delete(socket)
       if (protocol === 'http2') this.#engine.handleConnection(socket)

@@ -13,7 +13,13 @@ export class Alarms {
   readonly #alarms = new Map<string, Alarm>()
 
   constructor(alarms: readonly Alarm[] = []) {
-    for (const alarm of alarms) this.#alarms.set(alarmKey(alarm), alarm)
+    this.adopt(alarms)
+  }
+
+  /** Takes these in place of what was known. */
+  adopt(alarms: readonly Alarm[]): void {
+    this.#alarms.clear()
+    for (const alarm of alarms) this.activate(alarm)
   }
 
   /** Those of one type, or all of them for NONE; ordered by type and member. */

@@ -9,7 +9,7 @@
 import { assert, AssertionError, unreachable } from '../base/assert.ts'
 import type { Lease, LeaseTable } from '../lease/lease-table.ts'
 import type { Commit, Store } from '../mvcc/store.ts'
-import type { ConfChange, ConfState, Entry, MemberId } from '../raft/types.ts'
+import type { ConfChange, ConfChangeStep, ConfState, Entry, MemberId } from '../raft/types.ts'
 import {
   AlarmRequest_AlarmAction as AlarmAction,
   AlarmType,
@@ -26,6 +26,7 @@ import {
   ConfChange_Type as ConfChangeType,
   decodeConfChange,
   decodeInternalRequest,
+  type ConfChange as EncodedConfChange,
   type InternalRequest,
   type LeaseCheckpoints,
   type LeaseRevocation,
@@ -40,8 +41,9 @@ import {
   type Outcome,
 } from './apply-txn.ts'
 import { CHECKPOINT_FORMAT, type Checkpoint } from './checkpoint.ts'
-import { Membership } from './membership.ts'
+import { Membership, type Member, type MembershipChange } from './membership.ts'
 import { requestCost, type GrowingRequest } from './quota.ts'
+import { StateHash, type StatePoint } from './state-hash.ts'
 
 /** The outcome of one entry, addressed to the proposer that waits for it. */
 export interface Applied {
@@ -57,6 +59,8 @@ export class Applier {
   readonly leases: LeaseTable
   readonly membership: Membership
   readonly alarms: Alarms
+  /** The rolling hash of everything applied; it keeps the last points, for comparison. */
+  readonly stateHash: StateHash
   readonly #kv: KvState
   readonly #memberId: MemberId
   #appliedIndex: number
@@ -72,13 +76,21 @@ export class Applier {
   ) {
     this.store = store
     this.leases = leases
-    this.#kv = { store, leases, onCommit }
     this.membership = new Membership(checkpoint.clusterId, checkpoint.membership)
     this.alarms = new Alarms(checkpoint.alarms)
     this.#memberId = checkpoint.memberId
     this.#appliedIndex = checkpoint.appliedIndex
     this.#appliedTerm = checkpoint.appliedTerm
     this.#confState = checkpoint.confState
+    this.stateHash = new StateHash(statePoint(checkpoint))
+    this.#kv = {
+      store,
+      leases,
+      onCommit: (commit) => {
+        this.stateHash.change(commit)
+        onCommit(commit)
+      },
+    }
   }
 
   get appliedIndex(): number {
@@ -90,35 +102,74 @@ export class Applier {
     return this.#appliedTerm
   }
 
+  /** The configuration that Raft votes with, as of the applied index. */
+  get confState(): ConfState {
+    return this.#confState
+  }
+
+  /** Whether this member gets everything but has no vote; false while it is not in the cluster. */
+  get isLearner(): boolean {
+    return this.membership.get(this.#memberId)?.isLearner === true
+  }
+
   /** Undefined for entries that nobody proposed through a request, such as a leader's no-op. */
   applyNormal(entry: Entry): Applied | undefined {
     this.#advance(entry)
-    if (entry.data.length === 0) return undefined
-    const internal = decodeInternalRequest(entry.data)
-    const outcome = this.#applyRequest(internal.request, entry)
-    const { proposer, requestId, request } = internal
-    return { operation: request?.case ?? '', proposer, requestId, outcome }
+    if (entry.data.length === 0) {
+      this.#end(entry)
+      return undefined
+    }
+    const { proposer, requestId, request } = decodeInternalRequest(entry.data)
+    const outcome = this.#applyRequest(request, entry)
+    const operation = request?.case ?? ''
+    this.#end(entry, operation, outcome)
+    return { operation, proposer, requestId, outcome }
   }
 
-  /** `applyToRaft` changes the configuration that Raft votes with and returns the new one. */
-  applyConfChange(entry: Entry, applyToRaft: (change: ConfChange) => ConfState): void {
+  /**
+   * `applyToRaft` changes the configuration that Raft votes with and returns the new one. It is
+   * called only for a change of votes that can be made. Undefined for an entry that nobody proposed
+   * through a request: the members that a cluster starts with, or the end of a joint configuration.
+   */
+  applyConfChange(
+    entry: Entry,
+    applyToRaft: (change: ConfChange) => ConfState,
+  ): Applied | undefined {
     this.#advance(entry)
-    const { type, member } = decodeConfChange(entry.data)
-    assert(member !== undefined, 'a configuration change names no member', { index: entry.index })
-    switch (type) {
-      case ConfChangeType.ADD_VOTER: {
-        const { id, name, peerUrls, clientUrls, isLearner } = member
-        this.membership.add({ id, name, peerUrls, clientUrls, isLearner })
-        this.#confState = applyToRaft({ type: 'add', id })
-        return
-      }
-      case ConfChangeType.REMOVE:
-        this.membership.remove(member.id)
-        this.#confState = applyToRaft({ type: 'remove', id: member.id })
-        return
-      default:
-        assert(false, 'a configuration change of an unknown type', { type, index: entry.index })
+    if (entry.data.length === 0) {
+      this.#confState = applyToRaft({ steps: [], transition: 'auto' })
+      this.#end(entry)
+      return undefined
     }
+    const encoded = decodeConfChange(entry.data)
+    const outcome = this.#applyMembershipChange(membershipChange(encoded, entry), applyToRaft)
+    const operation = 'confChange'
+    this.#end(entry, operation, outcome)
+    const { proposer, requestId } = encoded
+    return requestId === 0 ? undefined : { operation, proposer, requestId, outcome }
+  }
+
+  /**
+   * Takes the state that another member sent in place of this one's. The store and the leases are
+   * adopted where they are kept.
+   */
+  adopt(checkpoint: Checkpoint): void {
+    const { appliedIndex, appliedTerm, clusterId } = checkpoint
+    assert(clusterId === this.membership.clusterId, 'a state came from another cluster', {
+      clusterId,
+    })
+    if (appliedIndex <= this.#appliedIndex) {
+      assert(false, 'a state that is not newer took the place of this one', {
+        appliedIndex,
+        before: this.#appliedIndex,
+      })
+    }
+    this.#appliedIndex = appliedIndex
+    this.#appliedTerm = appliedTerm
+    this.#confState = checkpoint.confState
+    this.stateHash.reset(statePoint(checkpoint))
+    this.membership.adopt(checkpoint.membership)
+    this.alarms.adopt(checkpoint.alarms)
   }
 
   /** The state at the applied index, to be saved. Plain data: later entries do not change it. */
@@ -136,6 +187,8 @@ export class Applier {
       membership: this.membership.state(),
       alarms: this.alarms.list(),
       leases: this.leases.state(),
+      stateHash: this.stateHash.value,
+      installed: false,
     }
   }
 
@@ -150,6 +203,11 @@ export class Applier {
     }
     this.#appliedIndex = entry.index
     this.#appliedTerm = entry.term
+  }
+
+  #end(entry: Entry, operation = '', outcome?: Outcome<object>): void {
+    const result = outcome === undefined || outcome.ok ? 'ok' : outcome.error
+    this.stateHash.endEntry(entry, operation, result, this.store.currentRevision)
   }
 
   #applyRequest(request: InternalRequest['request'], entry: Entry): Outcome<object> {
@@ -190,6 +248,21 @@ export class Applier {
     if (this.alarms.isActive(AlarmType.CORRUPT)) return { ok: false, error: 'corrupt' }
     if (growing === undefined || !this.alarms.isActive(AlarmType.NOSPACE)) return undefined
     return requestCost(growing) > 0 ? { ok: false, error: 'no-space' } : undefined
+  }
+
+  /** A change that cannot be made changes nothing, on any member. */
+  #applyMembershipChange(
+    change: MembershipChange,
+    applyToRaft: (change: ConfChange) => ConfState,
+  ): Outcome<{ readonly members: readonly Member[] }> {
+    const error = this.membership.problemWith(change)
+    if (error !== undefined) return { ok: false, error }
+    const step = voteStep(change)
+    if (step !== undefined) {
+      this.#confState = applyToRaft({ steps: [step], transition: 'auto' })
+    }
+    this.membership.apply(change)
+    return this.#done({ members: this.membership.members })
   }
 
   #applyLeaseGrant(
@@ -262,4 +335,46 @@ export class Applier {
   #done<Response>(response: Response): Outcome<Response> {
     return { ok: true, revision: this.store.currentRevision, response }
   }
+}
+
+export function membershipChange(
+  { type, member, maxLearners }: EncodedConfChange,
+  { index }: Entry,
+): MembershipChange {
+  assert(member !== undefined, 'a configuration change names no member', { index })
+  const { id, peerUrls } = member
+  switch (type) {
+    case ConfChangeType.ADD_VOTER:
+      return { type: 'add-voter', member: { ...member, isLearner: false } }
+    case ConfChangeType.ADD_LEARNER:
+      return { type: 'add-learner', member: { ...member, isLearner: true }, maxLearners }
+    case ConfChangeType.PROMOTE:
+      return { type: 'promote', id }
+    case ConfChangeType.UPDATE:
+      return { type: 'update', id, peerUrls }
+    case ConfChangeType.REMOVE:
+      return { type: 'remove', id }
+    default:
+      throw new AssertionError('a configuration change of an unknown type', { type, index })
+  }
+}
+
+/** What a change does to the votes. */
+function voteStep(change: MembershipChange): ConfChangeStep | undefined {
+  switch (change.type) {
+    case 'add-voter':
+      return { type: 'add-voter', id: change.member.id }
+    case 'add-learner':
+      return { type: 'add-learner', id: change.member.id }
+    case 'promote':
+      return { type: 'add-voter', id: change.id }
+    case 'remove':
+      return { type: 'remove', id: change.id }
+    case 'update':
+      return undefined
+  }
+}
+
+function statePoint({ appliedIndex, appliedTerm, stateHash }: Checkpoint): StatePoint {
+  return { index: appliedIndex, term: appliedTerm, hash: stateHash }
 }

@@ -1,17 +1,23 @@
 /**
  * Bootstrap: from a data directory to a member that is ready to take its first Ready.
  *
- *   new directory:  log ◄─ the initial members as committed configuration changes (term 1)
- *                   state ◄─ an empty checkpoint, which completes the directory
+ *   new directory, new cluster:  log ◄─ the first members as committed changes (term 1), the same
+ *                                entries on each of them
+ *                                state ◄─ an empty checkpoint, which completes the directory
+ *   new directory, joining:      state ◄─ an empty checkpoint; the leader sends everything else
  *   known one:      checkpoint ─► drop newer records ─► rebuild the index ─► replay the log behind it
+ *
+ * A checkpoint that another member sent may have got ahead of the log: then the log begins anew
+ * behind it.
  */
 
 import type { Key } from '../base/key.ts'
 import type { Backend, Clock, Logger, Random } from '../base/ports.ts'
 import { LeaseTable } from '../lease/lease-table.ts'
 import { Store } from '../mvcc/store.ts'
+import type { Peer } from '../peer/ports.ts'
 import { RawNode } from '../raft/raw-node.ts'
-import { NO_MEMBER, type Entry, type MemberId } from '../raft/types.ts'
+import { NO_MEMBER, type Entry } from '../raft/types.ts'
 import { ConfChange_Type as ConfChangeType, encodeConfChange } from '../rpc/codec/quoratepb.ts'
 import type { RaftLogStore, RecoveredLog, StateStore } from '../storage/ports.ts'
 import {
@@ -20,20 +26,21 @@ import {
   initialCheckpoint,
   type Checkpoint,
 } from './checkpoint.ts'
+import { removedMessage, standAlone } from './forced-cluster.ts'
+import type { ClusterIdentity, FoundingMember, Origin, QueryCluster } from './join.ts'
+import { membershipAtEnd } from './log-membership.ts'
 import { RecountingBackend } from './recounting-backend.ts'
 import { nextTurn } from './turn.ts'
 
-export interface InitialMember {
-  readonly id: MemberId
-  readonly name: string
-  readonly peerUrls: readonly string[]
-}
-
 export interface BootstrapOptions {
-  readonly clusterId: string
-  readonly memberId: MemberId
-  /** Every member that the new cluster starts with, this one included. */
-  readonly initialMembers: readonly InitialMember[]
+  /** Called at most once, and only for a new directory: one that is known knows where it belongs. */
+  readonly origin: () => Promise<Origin>
+  /** Who the settings say that this is; a known directory that says otherwise is right. */
+  readonly expected?: ClusterIdentity | undefined
+  /** Makes this member of a known directory the only one. Nothing for a new directory. */
+  readonly forceNewCluster: boolean
+  /** Lets a forced start find out that others are at work; without it, it goes ahead. */
+  readonly query?: QueryCluster
   readonly electionTicks: number
   readonly heartbeatTicks: number
   readonly preVote: boolean
@@ -58,6 +65,8 @@ export interface Bootstrapped {
   readonly raw: RawNode
   /** The last index of the log: start-up is over when it is applied. */
   readonly lastIndex: number
+  /** The other members, as far as this one can know before it has heard of them. */
+  readonly initialPeers: readonly Peer[]
 }
 
 export type BootstrapResult =
@@ -69,6 +78,8 @@ export type BootstrapResult =
 const MAX_BYTES_PER_MESSAGE = 1024 * 1024
 const MAX_INFLIGHT_MESSAGES = 512
 const MAX_UNCOMMITTED_BYTES = 1024 * 1024 * 1024
+/** Ours: etcd bounds the messages alone. */
+const MAX_INFLIGHT_BYTES = 64 * 1024 * 1024
 
 export async function bootstrap(
   storage: OpenedStorage,
@@ -77,8 +88,6 @@ export async function bootstrap(
   const loaded = await loadOrCreate(storage, options)
   if (!loaded.ok) return loaded
   const { checkpoint, log } = loaded
-  const gap = findGap(checkpoint, log)
-  if (gap !== undefined) return { ok: false, message: gap }
   const startMs = options.clock.nowMs()
   const { store, leases } = await restoreState(new RecountingBackend(storage.state), checkpoint)
   options.logger.info('restored the store from the checkpoint', {
@@ -90,7 +99,8 @@ export async function bootstrap(
   })
   const raw = newRawNode(checkpoint, log, options)
   const lastIndex = log.entries.at(-1)?.index ?? checkpoint.appliedIndex
-  return { ok: true, member: { checkpoint, store, leases, raw, lastIndex } }
+  const initialPeers = peersOf(checkpoint, log)
+  return { ok: true, member: { checkpoint, store, leases, raw, lastIndex, initialPeers } }
 }
 
 /** The store as the checkpoint has it, and the leases with the keys that the store knows. */
@@ -115,7 +125,7 @@ type Loaded =
   | { readonly ok: false; readonly message: string }
 
 async function loadOrCreate(storage: OpenedStorage, options: BootstrapOptions): Promise<Loaded> {
-  const { recoveredCheckpoint, recoveredLog } = storage
+  const { recoveredCheckpoint } = storage
   if (recoveredCheckpoint === undefined) return create(storage, options)
   const checkpoint = decodeCheckpoint(recoveredCheckpoint)
   if (checkpoint === undefined) {
@@ -123,7 +133,10 @@ async function loadOrCreate(storage: OpenedStorage, options: BootstrapOptions): 
       'the checkpoint in the data directory has a format that this version cannot read'
     return { ok: false, message }
   }
-  return { ok: true, checkpoint, log: recoveredLog }
+  if (checkpoint.membership.removed.includes(checkpoint.memberId)) {
+    return { ok: false, message: removedMessage(checkpoint) }
+  }
+  return restart(storage, checkpoint, options)
 }
 
 /**
@@ -138,37 +151,152 @@ async function create(
     const message = 'the checkpoint is missing from the data directory, and its log is not complete'
     return { ok: false, message }
   }
+  const origin = await options.origin()
+  if (!origin.ok) return origin
+  const { clusterId, memberId } = origin
+  logStart(options.logger, 'starting local member', origin)
   let recovered = recoveredLog
-  if (recovered.entries.length === 0) {
-    const entries = options.initialMembers.map(initialEntry)
+  if (origin.type === 'founded' && recovered.entries.length === 0) {
+    const entries = initialEntries(origin.members)
     const hardState = { term: 1, vote: NO_MEMBER, commit: entries.length }
     await log.append({ entries, hardState })
     recovered = { ...recovered, entries, hardState }
   }
-  const checkpoint = initialCheckpoint(options.clusterId, options.memberId)
+  const initial = initialCheckpoint(clusterId, memberId)
+  const checkpoint =
+    origin.type === 'joined'
+      ? { ...initial, joinedPeers: otherPeers(origin.members, memberId) }
+      : initial
   await state.saveCheckpoint(encodeCheckpoint(checkpoint))
   return { ok: true, checkpoint, log: recovered }
 }
 
-/** As etcd: the configuration a cluster starts with is entries 1..n of its log, in term 1. */
-function initialEntry(member: InitialMember, i: number): Entry {
-  const { id, name, peerUrls } = member
-  const data = encodeConfChange({
-    type: ConfChangeType.ADD_VOTER,
-    member: { id, name, peerUrls, clientUrls: [], isLearner: false },
+async function restart(
+  { log, recoveredLog }: OpenedStorage,
+  checkpoint: Checkpoint,
+  options: BootstrapOptions,
+): Promise<Loaded> {
+  const { logger, expected, forceNewCluster } = options
+  const found = checkpoint.installed
+    ? await followInstalled(log, recoveredLog, checkpoint)
+    : recoveredLog
+  const gap = findGap(checkpoint, found)
+  if (gap !== undefined) return { ok: false, message: gap }
+  warnOfOtherIdentity(checkpoint, expected, logger)
+  if (!forceNewCluster) {
+    logStart(logger, 'restarting local member', checkpoint, found.hardState.commit)
+    return { ok: true, checkpoint, log: found }
+  }
+  const alone = await standAlone(log, found, checkpoint, options.query)
+  if (!alone.ok) return alone
+  logStart(logger, 'forcing restart member', checkpoint, alone.log.hardState.commit)
+  return { ok: true, checkpoint, log: alone.log }
+}
+
+/**
+ * A crash between the installation of a state and the end of the log before it leaves a log that
+ * may not reach that state, or is of another history. To raise the term is safe: no vote of this
+ * member in a term it had not written has ever left it.
+ */
+async function followInstalled(
+  log: RaftLogStore,
+  recovered: RecoveredLog,
+  { appliedIndex, appliedTerm }: Checkpoint,
+): Promise<RecoveredLog> {
+  let found = recovered
+  if (found.compacted < appliedIndex && termAt(found, appliedIndex) !== appliedTerm) {
+    await log.reset(appliedIndex)
+    found = { ...found, entries: [], compacted: appliedIndex }
+  }
+  if (found.hardState.term < appliedTerm) {
+    const hardState = { term: appliedTerm, vote: NO_MEMBER, commit: appliedIndex }
+    await log.append({ entries: [], hardState })
+    found = { ...found, hardState }
+  }
+  return found
+}
+
+function termAt({ entries }: RecoveredLog, index: number): number | undefined {
+  const first = entries[0]?.index ?? 0
+  return entries[index - first]?.term
+}
+
+/** What is on disk counts. But whoever sees another cluster than they meant should be told why. */
+function warnOfOtherIdentity(
+  { clusterId, memberId }: Checkpoint,
+  expected: ClusterIdentity | undefined,
+  logger: Logger,
+): void {
+  if (expected === undefined) return
+  if (expected.clusterId === clusterId && expected.memberId === memberId) return
+  logger.warn('the data directory belongs to another member than the initial cluster names', {
+    'cluster-id': clusterId,
+    'local-member-id': memberId,
+    'initial-cluster-id': expected.clusterId,
+    'initial-member-id': expected.memberId,
   })
-  return { index: i + 1, term: 1, type: 'EntryConfChange', data }
+}
+
+function logStart(
+  logger: Logger,
+  message: string,
+  { clusterId, memberId }: ClusterIdentity,
+  commit = 0,
+): void {
+  logger.info(message, {
+    'cluster-id': clusterId,
+    'local-member-id': memberId,
+    'commit-index': commit,
+  })
+}
+
+function peersOf(checkpoint: Checkpoint, { entries }: RecoveredLog): Peer[] {
+  const { memberId, joinedPeers = [] } = checkpoint
+  const { membership } = membershipAtEnd(checkpoint, entries)
+  const untold = joinedPeers.filter(
+    ({ id }) => membership.get(id) === undefined && !membership.isRemoved(id),
+  )
+  return [...otherPeers(membership.members, memberId), ...untold]
+}
+
+function otherPeers(
+  members: readonly { readonly id: string; readonly peerUrls: readonly string[] }[],
+  self: string,
+): Peer[] {
+  return members.filter(({ id }) => id !== self).map(({ id, peerUrls }) => ({ id, urls: peerUrls }))
+}
+
+/**
+ * As etcd: the configuration a cluster starts with is entries 1..n of its log, in term 1. Each of
+ * the first members writes them by itself, so they must come out equal everywhere: ordered by id.
+ */
+function initialEntries(members: readonly FoundingMember[]): Entry[] {
+  const ordered = members.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  return ordered.map(({ id, name, peerUrls }, i) => ({
+    index: i + 1,
+    term: 1,
+    type: 'EntryConfChange',
+    data: encodeConfChange({
+      type: ConfChangeType.ADD_VOTER,
+      member: { id, name, peerUrls, clientUrls: [], isLearner: false },
+    }),
+  }))
 }
 
 /** Entries between the checkpoint and the end of the log must be there: they were acknowledged. */
-function findGap(checkpoint: Checkpoint, { compacted, entries }: RecoveredLog): string | undefined {
-  const { appliedIndex } = checkpoint
+function findGap(
+  { appliedIndex, appliedTerm }: Checkpoint,
+  { compacted, entries, hardState }: RecoveredLog,
+): string | undefined {
   const last = entries.at(-1)?.index ?? compacted
   if (compacted > appliedIndex) {
     return `the Raft log starts behind index ${compacted}, but the checkpoint ends at ${appliedIndex}: entries between them are missing`
   }
   if (last < appliedIndex) {
     return `the Raft log ends at index ${last}, before the checkpoint's ${appliedIndex}: its newest entries are missing`
+  }
+  if (hardState.term < appliedTerm) {
+    return `the Raft log is in term ${hardState.term}, before the checkpoint's ${appliedTerm}: its newest state is missing`
   }
   return undefined
 }
@@ -183,6 +311,7 @@ function newRawNode(checkpoint: Checkpoint, log: RecoveredLog, options: Bootstra
     checkQuorum: true,
     maxBytesPerMessage: MAX_BYTES_PER_MESSAGE,
     maxInflightMessages: MAX_INFLIGHT_MESSAGES,
+    maxInflightBytes: MAX_INFLIGHT_BYTES,
     maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
     random: options.random,
     logger: options.logger,
@@ -190,12 +319,12 @@ function newRawNode(checkpoint: Checkpoint, log: RecoveredLog, options: Bootstra
       hardState,
       confState: checkpoint.confState,
       applied: checkpoint.appliedIndex,
-      ...logStart(checkpoint, log),
+      ...beginningOf(checkpoint, log),
     },
   })
 }
 
-interface LogStart {
+interface LogBeginning {
   /** The entry before the first of `entries`, and its term, which log matching needs there. */
   readonly snapshotIndex: number
   readonly snapshotTerm: number
@@ -203,7 +332,7 @@ interface LogStart {
 }
 
 /** Where a log was compacted, its first entry is given up to stand for what is behind it. */
-function logStart(checkpoint: Checkpoint, { compacted, entries }: RecoveredLog): LogStart {
+function beginningOf(checkpoint: Checkpoint, { compacted, entries }: RecoveredLog): LogBeginning {
   const { appliedIndex, appliedTerm } = checkpoint
   const first = entries[0]
   if (compacted === 0) return { snapshotIndex: 0, snapshotTerm: 0, entries }

@@ -1,46 +1,59 @@
 /**
- * What is checked before any call reaches its service, whatever the service: the metadata that
- * etcd's clients send along.
+ * What is checked before any call reaches its service, whatever the service: whether this member
+ * may serve it at all, and the metadata that etcd's clients send along.
  */
 
 import { Counter, type Registry } from 'prom-client'
 import type { CallContext, Method } from '../rpc/engine.ts'
-import { etcdError } from './errors.ts'
+import type { RangeRequest } from '../rpc/codec/etcdserverpb.ts'
+import { etcdError, type ErrorName } from './errors.ts'
 
 /** Distinct versions counted one by one; a client makes up its own, and labels cost memory. */
 const VERSIONS_MAX = 64
 
+/** Services that read or write keys and leases. */
+const DATA_SERVICES = /^\/(etcdserverpb\.(KV|Watch|Lease)|v3lockpb\.Lock|v3electionpb\.Election)\//
+
+export interface CallGuardPorts {
+  readonly hasLeader: () => boolean
+  /** This member gets everything but has no vote: its data may be old. */
+  readonly isLearner: () => boolean
+  /** Why no key or lease may be read or written through this member, if so. */
+  readonly refusal: () => ErrorName | undefined
+}
+
+type CallCheck = (request: unknown, context: CallContext) => void
+
 export class CallGuard {
-  readonly #hasLeader: () => boolean
+  readonly #ports: CallGuardPorts
   /** Calls by kind and client version. */
   readonly #counts = new Map<string, { type: string; version: string; count: number }>()
 
-  constructor(hasLeader: () => boolean) {
-    this.#hasLeader = hasLeader
+  constructor(ports: CallGuardPorts) {
+    this.#ports = ports
   }
 
   /** The same method behind the checks. */
   guard(method: Method): Method {
-    const check = (context: CallContext): void =>
-      this.#check(method.kind === 'unary' ? 'unary' : 'stream', context)
+    const check = this.#checkFor(method)
     switch (method.kind) {
       case 'unary': {
         const handle: typeof method.handle = (request, context) => {
-          check(context)
+          check(request, context)
           return method.handle(request, context)
         }
         return { ...method, handle }
       }
       case 'server-stream': {
         const handle: typeof method.handle = (request, stream, context) => {
-          check(context)
+          check(request, context)
           method.handle(request, stream, context)
         }
         return { ...method, handle }
       }
       case 'bidi': {
         const handle: typeof method.handle = (requests, responses, context) => {
-          check(context)
+          check(undefined, context)
           method.handle(requests, responses, context)
         }
         return { ...method, handle }
@@ -66,11 +79,26 @@ export class CallGuard {
   }
 
   /** Throws the error to answer with: every engine turns it into the call's status. */
-  #check(type: 'unary' | 'stream', context: CallContext): void {
+  #checkFor({ kind, path }: Method): CallCheck {
+    const { isLearner, refusal } = this.#ports
+    const type = kind === 'unary' ? 'unary' : 'stream'
+    const isForData = DATA_SERVICES.test(path)
+    return (request, context) => {
+      if (isLearner() && !isServedByLearner(path, request)) {
+        throw etcdError('not-supported-for-learner')
+      }
+      this.#checkMetadata(type, context)
+      const error = isForData ? refusal() : undefined
+      if (error !== undefined) throw etcdError(error)
+    }
+  }
+
+  #checkMetadata(type: 'unary' | 'stream', context: CallContext): void {
     const version = context.metadata('client-api-version')
     if (version !== undefined && !isUtf8(version)) throw etcdError('invalid-client-api-version')
     this.#count(type, version ?? 'unknown')
-    if (context.metadata('hasleader') === 'true' && !this.#hasLeader()) throw etcdError('no-leader')
+    if (context.metadata('hasleader') !== 'true') return
+    if (!this.#ports.hasLeader()) throw etcdError('no-leader')
   }
 
   #count(type: string, version: string): void {
@@ -91,5 +119,18 @@ function isUtf8(value: string): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** As in etcd; a range counts when it asks for no more than what is here. */
+function isServedByLearner(path: string, request: unknown): boolean {
+  switch (path) {
+    case '/etcdserverpb.Maintenance/Status':
+    case '/etcdserverpb.Maintenance/Snapshot':
+      return true
+    case '/etcdserverpb.KV/Range':
+      return (request as RangeRequest).serializable
+    default:
+      return false
   }
 }

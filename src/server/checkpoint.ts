@@ -5,6 +5,7 @@
 
 import { pack, unpack } from 'msgpackr'
 import type { LeaseState } from '../lease/lease-table.ts'
+import type { Peer } from '../peer/ports.ts'
 import type { ConfState, MemberId } from '../raft/types.ts'
 import type { Alarm } from './alarms.ts'
 import type { MembershipState } from './membership.ts'
@@ -24,6 +25,12 @@ export interface Checkpoint {
   readonly membership: MembershipState
   readonly alarms: readonly Alarm[]
   readonly leases: readonly LeaseState[]
+  /** The rolling hash of everything applied: equal on all members at the same applied index. */
+  readonly stateHash: number
+  /** It came from another member, and the log may not have reached it yet. */
+  readonly installed: boolean
+  /** Whom a member that joined a cluster was told of, until its log tells it more. */
+  readonly joinedPeers?: readonly Peer[]
 }
 
 export const CHECKPOINT_FORMAT = 1
@@ -51,6 +58,8 @@ export function initialCheckpoint(clusterId: string, memberId: MemberId): Checkp
     membership: { members: [], removed: [], clusterVersion: '' },
     alarms: [],
     leases: [],
+    stateHash: 0,
+    installed: false,
   }
 }
 
@@ -58,8 +67,11 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   return pack(checkpoint)
 }
 
+/** What version 0.1.0 did not write yet, as it would have written it. */
+const ADDED_FIELDS = { stateHash: 0, installed: false }
+
 /** Undefined when the bytes are of a format this version does not know. */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint | undefined {
-  const checkpoint = unpack(bytes) as Checkpoint
+  const checkpoint: Checkpoint = { ...ADDED_FIELDS, ...(unpack(bytes) as Checkpoint) }
   return checkpoint.format === CHECKPOINT_FORMAT ? checkpoint : undefined
 }

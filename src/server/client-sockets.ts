@@ -17,17 +17,22 @@ export type OpenedSockets =
 export class ClientSockets {
   readonly #listeners: Listener[] = []
   readonly #metricsServers: HttpServer[] = []
+  readonly #logger: Logger
+  readonly #addresses: readonly string[]
 
-  private constructor() {}
+  private constructor(config: Config, logger: Logger) {
+    this.#logger = logger
+    this.#addresses = config.listenClientUrls.map(address)
+  }
 
-  /** Clients are served from the moment that this resolves. */
+  /** Takes the addresses. Monitors are served from now on, clients wait until `serve`. */
   static async open(
     config: Config,
     engine: Engine,
     http: HttpApi,
     logger: Logger,
   ): Promise<OpenedSockets> {
-    const sockets = new ClientSockets()
+    const sockets = new ClientSockets(config, logger)
     for (const url of config.listenMetricsUrls) {
       const failure = await sockets.#listenForMetrics(url, http)
       if (failure !== undefined) return { ok: false, message: failure }
@@ -43,10 +48,14 @@ export class ClientSockets {
       )
       if (failure !== undefined) return { ok: false, message: failure }
     }
-    for (const url of config.listenClientUrls) {
-      logger.info('ready to serve client requests', { address: address(url) })
-    }
     return { ok: true, sockets }
+  }
+
+  serve(): void {
+    for (const listener of this.#listeners) listener.open()
+    for (const one of this.#addresses) {
+      this.#logger.info('ready to serve client requests', { address: one })
+    }
   }
 
   /** Lets what is in flight end for `graceMs`. */
@@ -69,6 +78,7 @@ export class ClientSockets {
       engine,
       logger,
       onRequest: http.handle.bind(http),
+      isHeld: true,
       limits: { maxConnections: connectionsMax(openFilesLimit(), listeners) },
     }
     const listening = await Listener.listen({ host: bindHost(url), port: url.port }, options)
@@ -113,7 +123,7 @@ function openFilesLimit(): number {
 }
 
 /** As in Go, localhost is the IPv4 loopback, whatever the name service prefers. */
-function bindHost(url: ServerUrl): string {
+export function bindHost(url: ServerUrl): string {
   return url.host === 'localhost' ? '127.0.0.1' : url.host
 }
 

@@ -4,7 +4,14 @@
  */
 
 import { Command, CommanderError, Option } from 'commander'
-import { environmentNameOf, FLAGS, flagNames, isFlagName, type Flag } from './flags.ts'
+import {
+  environmentNameOf,
+  FLAGS,
+  flagNames,
+  isBooleanFlag,
+  isFlagName,
+  type Flag,
+} from './flags.ts'
 import { UNSUPPORTED_FLAGS } from './unsupported-flags.ts'
 
 export type CommandLine =
@@ -62,7 +69,7 @@ function joinValues(words: readonly string[]): Joined {
       break
     } else if (value !== undefined) {
       joined.push(`--${name}=${value}`)
-    } else if (UNSUPPORTED_FLAGS[name]?.kind === 'boolean') {
+    } else if (isBooleanFlag(name) || UNSUPPORTED_FLAGS[name]?.kind === 'boolean') {
       joined.push(`--${name}=true`)
     } else {
       i++
@@ -134,6 +141,9 @@ Examples:
   quorate                                     # one node on http://localhost:2379
   quorate --name n1 --data-dir /var/lib/quorate
   quorate --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://10.0.0.1:2379
+  quorate --name n1 --listen-peer-urls http://10.0.0.1:2380 \\
+    --initial-advertise-peer-urls http://10.0.0.1:2380 \\
+    --initial-cluster n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380,n3=http://10.0.0.3:2380
 
 Then, with any etcd client:
   etcdctl put greeting hello && etcdctl get greeting

@@ -6,11 +6,10 @@
  * the cut removes, to give keys the same create_revision and version again.
  */
 
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock, Logger } from '../base/ports.ts'
 import type { Store } from '../mvcc/store.ts'
 import type { Snapshotter } from './snapshotter.ts'
-import { nextTurn } from './turn.ts'
+import { delay, nextTurn } from './turn.ts'
 
 /** Keys looked at and records deleted in one slice: about half a millisecond of work. */
 const SLICE_WORK = 100
@@ -25,6 +24,7 @@ export class Compactor {
   readonly #onFinished: (tookMs: number) => void
   #running: Promise<void> | undefined
   #stopped = false
+  #paused = false
 
   constructor(
     store: Store,
@@ -42,7 +42,7 @@ export class Compactor {
 
   /** Starts cutting what is due, at start-up or after a compaction was applied. */
   schedule(): void {
-    if (this.#stopped || !this.#isDue()) return
+    if (this.#isHalted || !this.#isDue()) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
       this.schedule()
@@ -54,13 +54,28 @@ export class Compactor {
     const revision = this.#store.compactedRevision
     while (this.#store.finishedCompactRevision < revision && !this.#stopped) {
       this.schedule()
-      await this.#running
+      await (this.#running ?? delay(BLOCKED_RETRY_MS))
     }
+  }
+
+  /** Resolves when nothing is being cut, and nothing will be until `resume`. */
+  async pause(): Promise<void> {
+    this.#paused = true
+    await this.#running
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.schedule()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
+  }
+
+  get #isHalted(): boolean {
+    return this.#stopped || this.#paused
   }
 
   #isDue(): boolean {
@@ -74,7 +89,7 @@ export class Compactor {
     const compaction = this.#store.compaction(revision)
     if (compaction === undefined) return
     for (;;) {
-      if (this.#stopped) return
+      if (this.#isHalted) return
       const step = compaction.step(SLICE_WORK)
       if (step === 'done') break
       if (step === 'barrier') {

@@ -5,13 +5,17 @@
  *     ETCD_… ├─► texts by flag ─► values ─► Config        with a config file, the file
  *     file  ─┘                        alone counts
  *
- * Everything that can be known to be wrong before the disk or a socket is touched is found here.
+ * Everything that can be known to be wrong before the disk or a socket is touched is found here;
+ * what matters to a new data directory alone waits in Config.initialCluster until there is one.
  * Texts follow etcd's where it has one.
  */
 
+import type { AutoCompaction } from './auto-compactor.ts'
 import { helpText, readCommandLine } from './command-line.ts'
 import { readConfigFile } from './config-file.ts'
-import { environmentNameOf, FLAGS, flagNames, type InitialMember, type Settings } from './flags.ts'
+import { environmentNameOf, FLAGS, flagNames, type Parsed, type Settings } from './flags.ts'
+import { loneInitialCluster, readInitialCluster, type InitialCluster } from './initial-cluster.ts'
+import { parseRetention } from './retention.ts'
 import { comparableUrl, isBindable, type ServerUrl } from './server-url.ts'
 import { isDefault, UNSUPPORTED_FLAGS } from './unsupported-flags.ts'
 import { versionText } from './version.ts'
@@ -23,14 +27,23 @@ export interface Config {
   readonly advertiseClientUrls: readonly ServerUrl[]
   readonly listenPeerUrls: readonly ServerUrl[]
   readonly initialAdvertisePeerUrls: readonly ServerUrl[]
-  /** The members of the new cluster; this one is among them. */
-  readonly initialCluster: readonly InitialMember[]
+  /** For a new data directory alone: what is wrong in it does not hold up a known member. */
+  readonly initialCluster: InitialCluster
   readonly initialClusterToken: string
-  readonly initialClusterState: 'new'
+  readonly initialClusterState: Settings['initial-cluster-state']
+  /** A known member goes on without the others. */
+  readonly forceNewCluster: boolean
   readonly heartbeatIntervalMs: number
   readonly electionTimeoutMs: number
   /** Applied log entries between two checkpoints. */
   readonly snapshotCount: number
+  /** Log entries kept behind a checkpoint. */
+  readonly snapshotCatchUpEntries: number
+  readonly preVote: boolean
+  readonly initialElectionTickAdvance: boolean
+  readonly strictReconfigCheck: boolean
+  readonly maxLearners: number
+  readonly autoCompaction: AutoCompaction | undefined
   /** Infinity when there is no quota. */
   readonly quotaBackendBytes: number
   readonly maxRequestBytes: number
@@ -199,12 +212,17 @@ function toSettings(given: Given): Settings {
   }
   const entries = flagNames().map((name): [string, unknown] => {
     const text = given.texts.get(name)
-    const parsed = FLAGS[name].parse(text?.value ?? FLAGS[name].default)
-    if (parsed.ok) return [name, parsed.value]
-    const { value, label } = text ?? { value: FLAGS[name].default, label: `--${name}` }
-    throw new Refusal(`invalid value "${value}" for ${label}: ${parsed.reason}`)
+    const parsed: Parsed<unknown> = FLAGS[name].parse(text?.value ?? FLAGS[name].default)
+    return [name, valueOf(parsed, given, name)]
   })
   return Object.fromEntries(entries) as Settings
+}
+
+/** The value, or the refusal of what was given for the flag. */
+function valueOf<T>(parsed: Parsed<T>, { texts }: Given, name: keyof Settings): T {
+  if (parsed.ok) return parsed.value
+  const { value, label } = texts.get(name) ?? { value: FLAGS[name].default, label: `--${name}` }
+  throw new Refusal(`invalid value "${value}" for ${label}: ${parsed.reason}`)
 }
 
 function toConfig(settings: Settings, given: Given, warnings: string[]): Config {
@@ -212,10 +230,6 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
   checkAdvertisedUrls(settings)
   checkTimeouts(settings)
   checkClientUrls(given, warnings)
-  const initialCluster = given.texts.has('initial-cluster')
-    ? settings['initial-cluster']
-    : [initialMemberOf(settings)]
-  checkInitialCluster(initialCluster, settings)
   const quota = settings['quota-backend-bytes']
   if (quota > RECOMMENDED_QUOTA_BYTES) {
     warnings.push(`quota-backend-bytes ${quota} exceeds the recommended ${RECOMMENDED_QUOTA_BYTES}`)
@@ -233,12 +247,19 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
     advertiseClientUrls: settings['advertise-client-urls'],
     listenPeerUrls: settings['listen-peer-urls'],
     initialAdvertisePeerUrls: settings['initial-advertise-peer-urls'],
-    initialCluster,
+    initialCluster: initialClusterOf(settings, given),
     initialClusterToken: settings['initial-cluster-token'],
     initialClusterState: settings['initial-cluster-state'],
+    forceNewCluster: settings['force-new-cluster'],
     heartbeatIntervalMs: settings['heartbeat-interval'],
     electionTimeoutMs: settings['election-timeout'],
     snapshotCount: settings['snapshot-count'] || DEFAULT_SNAPSHOT_COUNT,
+    snapshotCatchUpEntries: settings['snapshot-catchup-entries'],
+    preVote: settings['pre-vote'],
+    initialElectionTickAdvance: settings['initial-election-tick-advance'],
+    strictReconfigCheck: settings['strict-reconfig-check'],
+    maxLearners: settings['max-learners'],
+    autoCompaction: autoCompactionOf(settings, given),
     quotaBackendBytes: quota < 0 ? Infinity : quota || DEFAULT_QUOTA_BYTES,
     maxRequestBytes: requestBytes,
     maxTxnOps: settings['max-txn-ops'],
@@ -323,56 +344,21 @@ function checkClientUrls({ texts, fromFile: inFile }: Given, warnings: string[])
   )
 }
 
-function initialMemberOf(settings: Settings): InitialMember {
-  const peerUrls = settings['initial-advertise-peer-urls'].map((url) => url.href)
-  return { name: settings.name || FLAGS.name.default, peerUrls }
+function initialClusterOf(settings: Settings, { texts }: Given): InitialCluster {
+  const initial = {
+    name: settings.name,
+    state: settings['initial-cluster-state'],
+    advertisedPeerUrls: settings['initial-advertise-peer-urls'],
+  }
+  const text = texts.get('initial-cluster')
+  if (text !== undefined) return readInitialCluster(text.value, text.label, initial)
+  return loneInitialCluster(initial)
 }
 
-function checkInitialCluster(members: readonly InitialMember[], settings: Settings): void {
-  const self = members.find((member) => member.name === settings.name)
-  if (self === undefined) {
-    throw new Refusal(
-      `couldn't find local name "${settings.name}" in the initial cluster configuration`,
-    )
-  }
-  checkPeerUrls(self, settings)
-  const urls = members.flatMap((member) => member.peerUrls)
-  if (new Set(urls).size < urls.length) {
-    throw new Refusal(`initial cluster ${showMembers(members)} has duplicate url`)
-  }
-  if (members.length > 1) {
-    throw new Refusal(
-      `--initial-cluster has ${members.length} members, but more than one is not supported yet`,
-    )
-  }
-}
-
-function checkPeerUrls(self: InitialMember, settings: Settings): void {
-  const advertised = settings['initial-advertise-peer-urls']
-  const inCluster = new Set(self.peerUrls.map(comparableUrl))
-  const inAdvertised = new Set(advertised.map((url) => comparableUrl(url.href)))
-  const notAdvertised = self.peerUrls.filter((url) => !inAdvertised.has(comparableUrl(url)))
-  if (notAdvertised.length > 0) {
-    const shown = showMembers([{ name: self.name, peerUrls: notAdvertised }])
-    throw new Refusal(
-      `--initial-cluster has ${shown} but missing from ` +
-        `--initial-advertise-peer-urls=${hrefs(advertised)}`,
-    )
-  }
-  const notInCluster = advertised.filter((url) => !inCluster.has(comparableUrl(url.href)))
-  if (notInCluster.length > 0) {
-    throw new Refusal(
-      `--initial-advertise-peer-urls has ${hrefs(notInCluster)} but missing from ` +
-        `--initial-cluster=${showMembers([self])}`,
-    )
-  }
-}
-
-function showMembers(members: readonly InitialMember[]): string {
-  return members
-    .flatMap((member) => member.peerUrls.map((url) => `${member.name}=${url}`))
-    .toSorted()
-    .join(',')
+function autoCompactionOf(settings: Settings, given: Given): AutoCompaction | undefined {
+  const mode = settings['auto-compaction-mode']
+  const parsed = parseRetention(mode, settings['auto-compaction-retention'])
+  return valueOf(parsed, given, 'auto-compaction-retention')
 }
 
 function hrefs(urls: readonly ServerUrl[]): string {

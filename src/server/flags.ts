@@ -5,6 +5,7 @@
 
 import { parseDurationMs } from './durations.ts'
 import { parseUrls, type ServerUrl } from './server-url.ts'
+import { parseBoolean } from './unsupported-flags.ts'
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -13,7 +14,7 @@ export type Parsed<T> =
 
 export interface Flag<T> {
   readonly group: 'Member' | 'Cluster' | 'Limits' | 'Logging and monitoring'
-  /** What stands for the value in the help text. */
+  /** What stands for the value in the help text; `true|false` may be left out on a command line. */
   readonly placeholder: string
   /** In the form that `parse` takes. */
   readonly default: string
@@ -23,14 +24,15 @@ export interface Flag<T> {
   readonly parse: (text: string) => Parsed<T>
 }
 
-export interface InitialMember {
-  readonly name: string
-  /** Sorted, as given. */
-  readonly peerUrls: readonly string[]
-}
-
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'] as const
 export const LOG_FORMATS = ['auto', 'json', 'console'] as const
+export const CLUSTER_STATES = ['new', 'existing'] as const
+export const COMPACTION_MODES = ['periodic', 'revision'] as const
+
+export type ClusterState = (typeof CLUSTER_STATES)[number]
+export type CompactionMode = (typeof COMPACTION_MODES)[number]
+
+const BOOLEAN_PLACEHOLDER = 'true|false'
 
 const UINT32_MAX = 4294967295
 const DEFAULT_CLIENT_URL = 'http://localhost:2379'
@@ -63,7 +65,7 @@ export const FLAGS = {
     group: 'Member',
     placeholder: 'urls',
     default: DEFAULT_PEER_URL,
-    description: 'where to listen for other members; not used by a cluster of one',
+    description: 'where to listen for the other members',
     parse: urlsOr(DEFAULT_PEER_URL),
   },
   'heartbeat-interval': {
@@ -86,6 +88,27 @@ export const FLAGS = {
     default: '10000',
     description: 'applied log entries between two checkpoints',
     parse: wholeNumber(0),
+  },
+  'snapshot-catchup-entries': {
+    group: 'Member',
+    placeholder: 'entries',
+    default: '5000',
+    description: 'log entries kept behind a checkpoint for members that lag',
+    parse: wholeNumber(0),
+  },
+  'initial-election-tick-advance': {
+    group: 'Member',
+    placeholder: BOOLEAN_PLACEHOLDER,
+    default: 'true',
+    description: 'shorten the wait for the first election after a start',
+    parse: boolean,
+  },
+  'pre-vote': {
+    group: 'Member',
+    placeholder: BOOLEAN_PLACEHOLDER,
+    default: 'true',
+    description: 'ask for votes on trial first, so that a member coming back disturbs nobody',
+    parse: boolean,
   },
   'config-file': {
     group: 'Member',
@@ -113,14 +136,14 @@ export const FLAGS = {
     placeholder: 'members',
     default: '',
     shownDefault: '${name}=${initial-advertise-peer-urls}',
-    description: 'the members of a new cluster, as name=url,…; one for now',
-    parse: initialCluster,
+    description: 'all members, as name=url,…; read when the data directory is new, then no more',
+    parse: anyText,
   },
   'initial-cluster-state': {
     group: 'Cluster',
     placeholder: 'state',
     default: 'new',
-    description: 'new; joining an existing cluster is not supported yet',
+    description: 'new, or existing to join a cluster that has this member already added',
     parse: clusterState,
   },
   'initial-cluster-token': {
@@ -128,6 +151,42 @@ export const FLAGS = {
     placeholder: 'token',
     default: 'etcd-cluster',
     description: 'what makes the ids of this cluster different from those of another',
+    parse: anyText,
+  },
+  'force-new-cluster': {
+    group: 'Cluster',
+    placeholder: BOOLEAN_PLACEHOLDER,
+    default: 'false',
+    description: 'go on alone with the data of this member: all others are removed for good',
+    parse: boolean,
+  },
+  'strict-reconfig-check': {
+    group: 'Cluster',
+    placeholder: BOOLEAN_PLACEHOLDER,
+    default: 'true',
+    description: 'refuse changes of members that would cost the cluster its majority',
+    parse: boolean,
+  },
+  'max-learners': {
+    group: 'Cluster',
+    placeholder: 'count',
+    default: '1',
+    description: 'most members without a vote',
+    parse: wholeNumber(0),
+  },
+  'auto-compaction-mode': {
+    group: 'Cluster',
+    placeholder: 'mode',
+    default: 'periodic',
+    description: 'what auto-compaction-retention counts: periodic is time, revision is revisions',
+    parse: oneOf(COMPACTION_MODES),
+  },
+  'auto-compaction-retention': {
+    group: 'Cluster',
+    placeholder: 'length',
+    default: '0',
+    description:
+      'history to keep: a duration or a number of hours, or of revisions; 0 is all of it',
     parse: anyText,
   },
   'quota-backend-bytes': {
@@ -221,6 +280,11 @@ export function flagNames(): readonly FlagName[] {
   return Object.keys(FLAGS).filter(isFlagName)
 }
 
+/** True when the flag alone, without a value, means `true`. */
+export function isBooleanFlag(name: string): boolean {
+  return isFlagName(name) && FLAGS[name].placeholder === BOOLEAN_PLACEHOLDER
+}
+
 /** `data-dir` is also ETCD_DATA_DIR. */
 export function environmentNameOf(flag: string): string {
   return `ETCD_${flag.toUpperCase().replaceAll('-', '_')}`
@@ -268,30 +332,13 @@ function urlsOr(fallback?: string): (text: string) => Parsed<readonly ServerUrl[
   }
 }
 
-/** `a=http://10.0.0.1:2380,a=http://10.0.0.2:2380,b=…`; a name may come several times. */
-function initialCluster(text: string): Parsed<readonly InitialMember[]> {
-  const urlsByName = new Map<string, string[]>()
-  for (const part of text.split(',').filter((part) => part !== '')) {
-    const [, name = '', url = ''] = /^([^=]*)=?(.*)$/.exec(part) ?? []
-    const known = urlsByName.get(name)
-    if (known === undefined) urlsByName.set(name, [url])
-    else known.push(url)
-  }
-  const members: InitialMember[] = []
-  for (const [name, urls] of urlsByName) {
-    const parsed = parseUrls(urls.join(','))
-    if (!parsed.ok) return parsed
-    members.push({ name, peerUrls: parsed.urls.map((url) => url.href) })
-  }
-  return { ok: true, value: members }
+function boolean(text: string): Parsed<boolean> {
+  const value = parseBoolean(text)
+  return value === undefined ? { ok: false, reason: 'expected true or false' } : { ok: true, value }
 }
 
-function clusterState(text: string): Parsed<'new'> {
-  if (text === 'new' || text === '') return { ok: true, value: 'new' }
-  if (text === 'existing') {
-    return { ok: false, reason: 'joining an existing cluster is not supported yet' }
-  }
-  return { ok: false, reason: 'expected new or existing' }
+function clusterState(text: string): Parsed<ClusterState> {
+  return text === '' ? { ok: true, value: 'new' } : oneOf(CLUSTER_STATES)(text)
 }
 
 function metricsDetail(text: string): Parsed<'basic'> {

@@ -61,8 +61,7 @@ export class Health {
         return outcome === 'ready' ? undefined : errorText(outcome)
       }
       case 'non_learner':
-        // Why: no member can be a learner before members can be added.
-        return undefined
+        return this.#applier.isLearner ? 'not supported for learner' : undefined
     }
   }
 }

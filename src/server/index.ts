@@ -22,7 +22,7 @@ import { Member } from './member.ts'
  */
 const SECOND_SIGNAL_MS = 300
 /** A stop that takes longer is cut short: the log has everything that was acknowledged. */
-const STOP_LIMIT_MS = 1400
+const STOP_LIMIT_MS = 1900
 
 async function main(): Promise<void> {
   const parsed = parseCommandLine(process.argv.slice(2), process.env, (path) =>
@@ -65,13 +65,19 @@ async function run(config: Config, log: Log): Promise<void> {
   // What nobody expected is a bug or a broken invariant: going on could make it worse.
   process.on('uncaughtException', (error) => end('the server ends on an unexpected error', error))
   process.on('unhandledRejection', (error) => end('the server ends on an unexpected error', error))
-  const onStarted = endOnSignal(logger, log)
-  const started = await Member.start(config, log, (error) => end(error.message))
+  const ending = new Ending(logger, log)
+  const started = await Member.start(config, log, {
+    onFatal: (error) => end(error.message),
+    onRemoved: () => {
+      if (ending.member === undefined) end('a member that was removed from its cluster cannot start')
+      ending.begin()
+    },
+  })
   if (!started.ok) {
     end(started.message)
     return
   }
-  onStarted(started.member)
+  ending.member = started.member
   if (process.stderr.isTTY) printFirstSteps(config, (text) => process.stderr.write(text))
 }
 
@@ -81,30 +87,45 @@ function isShownOnStderr({ logOutputs, logLevel }: Config): boolean {
 }
 
 /**
- * Listens for signals from now on. While the member starts there is nothing to stop: it has
- * acknowledged nothing. To be told of it when it has started.
+ * How the process ends in good order. Listens for signals from now on: while the member starts
+ * there is nothing to stop, because it has acknowledged nothing.
  */
-function endOnSignal(logger: Logger, log: Log): (started: Member) => void {
-  let member: Member | undefined
-  let stoppingSinceMs: number | undefined
-  const end = (): void => {
-    logger.info('server stopped')
-    log.close()
+class Ending {
+  /** To be set when it has started. */
+  member: Member | undefined
+  readonly #logger: Logger
+  readonly #log: Log
+  #sinceMs: number | undefined
+
+  constructor(logger: Logger, log: Log) {
+    this.#logger = logger
+    this.#log = log
+    process.on('SIGTERM', (signal) => this.#onSignal(signal))
+    process.on('SIGINT', (signal) => this.#onSignal(signal))
+  }
+
+  begin(): void {
+    if (this.#sinceMs !== undefined) return
+    this.#sinceMs = performance.now()
+    setTimeout(() => this.#end(), STOP_LIMIT_MS)
+    if (this.member === undefined) this.#end()
+    else void this.member.stop().then(() => this.#end())
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    if (this.#sinceMs !== undefined) {
+      if (performance.now() - this.#sinceMs > SECOND_SIGNAL_MS) process.exit(1)
+      return
+    }
+    this.#logger.info('received signal; shutting down', { signal })
+    this.begin()
+  }
+
+  #end(): void {
+    this.#logger.info('server stopped')
+    this.#log.close()
     process.exit(0)
   }
-  const onSignal = (signal: NodeJS.Signals): void => {
-    const nowMs = performance.now()
-    stoppingSinceMs ??= nowMs
-    if (nowMs - stoppingSinceMs > SECOND_SIGNAL_MS) process.exit(1)
-    if (nowMs > stoppingSinceMs) return
-    logger.info('received signal; shutting down', { signal })
-    setTimeout(end, STOP_LIMIT_MS)
-    if (member === undefined) end()
-    else void member.stop().then(end)
-  }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
-  return (started) => (member = started)
 }
 
 await main()

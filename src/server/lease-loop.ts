@@ -14,6 +14,7 @@
 import type { Clock, Logger } from '../base/ports.ts'
 import type { Lease, LeaseTable } from '../lease/lease-table.ts'
 import { Lessor, type Renewal } from '../lease/lessor.ts'
+import type { MemberId } from '../raft/types.ts'
 import type { Outcome } from './apply-txn.ts'
 import type { ErrorName } from './errors.ts'
 import type { ProposedRequest } from './proposer.ts'
@@ -29,6 +30,11 @@ export interface LeaseLoopPorts {
   readonly propose: (request: ProposedRequest) => Promise<Outcome<object>>
   /** Told the TTL of each lease granted. */
   readonly onGranted: (ttl: number) => void
+  /** The other member that leads, as far as is known; undefined for none, and for this one. */
+  readonly remoteLeader: () => MemberId | undefined
+  /** Ask that member; undefined when there is no answer, or it does not lead any more. */
+  readonly renewAt: (leader: MemberId, id: bigint) => Promise<RenewOutcome | undefined>
+  readonly remainingAt: (leader: MemberId, id: bigint) => Promise<RemainderOutcome | undefined>
 }
 
 export interface LeaseLoopOptions {
@@ -42,6 +48,9 @@ type Refusal = { readonly ok: false; readonly error: ErrorName }
 /** Seconds that the lease has from now on; 'lease-not-found' also when it has just ended. */
 export type RenewOutcome = { readonly ok: true; readonly ttl: number } | Refusal
 
+/** Not above zero once the lease has expired. */
+export type RemainderOutcome = { readonly ok: true; readonly remainingMs: number } | Refusal
+
 export type LookupOutcome =
   { readonly ok: true; readonly lease: Lease | undefined; readonly remainingMs: number } | Refusal
 
@@ -51,6 +60,8 @@ const REVOKES_PER_SECOND = 1000
 const REVOKE_BURST_MAX = REVOKES_PER_SECOND / 4
 const REVOKES_IN_FLIGHT_MAX = 16
 const REVOKE_RETRY_MS = 500
+/** A leader that gave no answer is asked again after this long, or when another one is known. */
+const ASK_RETRY_MS = 100
 const CHECKPOINT_INTERVAL_MS = 5 * 60 * 1000
 const CHECKPOINTS_PER_ENTRY = 1000
 
@@ -143,12 +154,69 @@ export class LeaseLoop {
     this.#wakeAll('stopped')
   }
 
+  /** Called when another member leads, or none. */
+  onLeader(): void {
+    this.#wake('leadership', 'changed')
+  }
+
   /**
-   * Gives the lease its whole TTL from now. Only as the confirmed leader; a lease past its deadline
-   * is not renewed, and the answer waits until it is gone.
+   * Gives the lease its whole TTL from now, here or at the member that leads. A lease past its
+   * deadline is not renewed, and the answer waits until it is gone.
    */
   async renew(id: bigint): Promise<RenewOutcome> {
-    const deadlineMs = this.#ports.clock.nowMs() + this.#options.timeoutMs
+    return this.#whereLed(
+      (leader) => this.#ports.renewAt(leader, id),
+      (deadlineMs) => this.#renewHere(id, deadlineMs),
+    )
+  }
+
+  /** The same for another member that asks, if this one leads: else 'not-leader'. */
+  renewForMember(id: bigint): Promise<RenewOutcome> {
+    return this.#renewHere(id, this.#deadline())
+  }
+
+  /** The lease, and what it has left by the clock of the confirmed leader. */
+  async lookUp(id: bigint): Promise<LookupOutcome> {
+    const outcome = await this.#ports.confirmRead()
+    if (outcome !== 'ready') return { ok: false, error: outcome }
+    const remainder = await this.#whereLed(
+      (leader) => this.#ports.remainingAt(leader, id),
+      (deadlineMs) => this.#remainingHere(id, deadlineMs),
+    )
+    const lease = this.#table.get(id)
+    if (remainder.ok) return { ok: true, lease, remainingMs: remainder.remainingMs }
+    if (remainder.error !== 'lease-not-found') return remainder
+    return { ok: true, lease: undefined, remainingMs: 0 }
+  }
+
+  remainingForMember(id: bigint): Promise<RemainderOutcome> {
+    return this.#remainingHere(id, this.#deadline())
+  }
+
+  #deadline(): number {
+    return this.#ports.clock.nowMs() + this.#options.timeoutMs
+  }
+
+  async #whereLed<Answer extends { readonly ok: true }>(
+    askLeader: (leader: MemberId) => Promise<Answer | Refusal | undefined>,
+    answerHere: (deadlineMs: number) => Promise<Answer | Refusal>,
+  ): Promise<Answer | Refusal> {
+    const { clock, remoteLeader } = this.#ports
+    const deadlineMs = this.#deadline()
+    for (;;) {
+      const leader = remoteLeader()
+      const answer = leader === undefined ? await answerHere(deadlineMs) : await askLeader(leader)
+      if (answer !== undefined && (answer.ok || answer.error !== 'not-leader')) return answer
+      if (clock.nowMs() >= deadlineMs) return { ok: false, error: 'timeout' }
+      if (remoteLeader() !== leader) continue
+      const retryMs = Math.min(deadlineMs, clock.nowMs() + ASK_RETRY_MS)
+      if ((await this.#wait('leadership', retryMs)) === 'stopped') {
+        return { ok: false, error: 'stopped' }
+      }
+    }
+  }
+
+  async #renewHere(id: bigint, deadlineMs: number): Promise<RenewOutcome> {
     for (;;) {
       const refusal = await this.#confirm(deadlineMs)
       if (refusal !== undefined) return { ok: false, error: refusal }
@@ -161,16 +229,14 @@ export class LeaseLoop {
     }
   }
 
-  /** The lease and what it has left, by the confirmed leader's clock. */
-  async lookUp(id: bigint): Promise<LookupOutcome> {
-    const deadlineMs = this.#ports.clock.nowMs() + this.#options.timeoutMs
+  async #remainingHere(id: bigint, deadlineMs: number): Promise<RemainderOutcome> {
     for (;;) {
       const refusal = await this.#confirm(deadlineMs)
       if (refusal !== undefined) return { ok: false, error: refusal }
       if (this.#lessor.epoch === undefined) continue
       const lease = this.#table.get(id)
-      const remainingMs = lease === undefined ? 0 : this.#lessor.remainingMs(lease)
-      return { ok: true, lease, remainingMs }
+      if (lease === undefined) return { ok: false, error: 'lease-not-found' }
+      return { ok: true, remainingMs: this.#lessor.remainingMs(lease) }
     }
   }
 
@@ -210,6 +276,7 @@ export class LeaseLoop {
       const isFresh = clock.nowMs() - askedMs < this.#options.electionMs
       if (isFresh && this.#lessor.epoch !== undefined) return undefined
       if (clock.nowMs() >= deadlineMs) return 'timeout'
+      if (this.#ports.remoteLeader() !== undefined) return 'not-leader'
       if (isFresh) {
         const why = await this.#wait('leadership', deadlineMs)
         if (why !== 'changed') return why

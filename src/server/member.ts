@@ -1,29 +1,41 @@
 /**
- * A running member: the server with its disk below and its sockets above.
+ * A running member: the server with its disk below, its peers beside it and its sockets above.
  *
- *   start: data directory ─► log and state ─► bootstrap ─► server ─► listeners
- *   stop:  listeners ─► server ─► disk
+ *   start: data directory ─► log and state ─► bootstrap ─► addresses taken ─► server ─► served
+ *   stop:  leadership ─► listeners ─► server ─► disk
  */
 
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import { assert } from '../base/assert.ts'
+import { queryCluster } from '../peer/cluster-query.ts'
+import type { Transport } from '../peer/ports.ts'
+import { TcpTransport } from '../peer/tcp-transport.ts'
 import { SERVICES } from '../rpc/codec/etcdserverpb.ts'
 import { GrpcJsEngine } from '../rpc/grpc-js-engine.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
 import { openRaftLogStore } from '../storage/raft-log-store.ts'
 import { openStateStore } from '../storage/state-store.ts'
 import { bootstrap, type OpenedStorage } from './bootstrap.ts'
-import { ClientSockets } from './client-sockets.ts'
+import { bindHost, ClientSockets } from './client-sockets.ts'
 import type { Config } from './config.ts'
 import type { Log } from './logger.ts'
-import { clusterIdOf, memberIdOf } from './member-id.ts'
-import { Server } from './server.ts'
+import { identityBySettings, resolveOrigin, type ClusterAnswer } from './join.ts'
+import { PeerGateway } from './peer-gateway.ts'
+import { PeerMetrics } from './peer-metrics.ts'
+import { Server, type ServerOptions } from './server.ts'
 
 export type StartedMember =
   | { readonly ok: true; readonly member: Member }
   /** One sentence for the operator. */
   | { readonly ok: false; readonly message: string }
+
+/** Why a member has to end that was not asked to. */
+export interface MemberEnds {
+  /** A write has failed: the process must end at once. */
+  readonly onFatal: (error: Error) => void
+  /** The cluster has removed this member: it is to be stopped. */
+  readonly onRemoved: () => void
+}
 
 /** How long calls in flight may take to end when the member stops. */
 const DRAIN_LIMIT_MS = 700
@@ -42,35 +54,29 @@ export class Member {
     this.#sockets = sockets
   }
 
-  /** `onFatal` is called when a write has failed; it ends the process. */
-  static async start(
-    config: Config,
-    log: Log,
-    onFatal: (error: Error) => void,
-  ): Promise<StartedMember> {
-    const opened = await openStorage(config, log, onFatal)
+  static async start(config: Config, log: Log, ends: MemberEnds): Promise<StartedMember> {
+    const opened = await openStorage(config, log, ends.onFatal)
     if (!opened.ok) return opened
     const booted = await bootstrapMember(config, log, opened.storage)
     if (!booted.ok) return booted
-    const server = new Server(opened.storage, booted.member, {
-      name: config.name,
-      clientUrls: config.advertiseClientUrls.map(({ href }) => href),
-      heartbeatMs: config.heartbeatIntervalMs,
-      electionMs: config.electionTimeoutMs,
-      snapshotCount: config.snapshotCount,
-      quotaBytes: config.quotaBackendBytes,
-      maxRequestBytes: config.maxRequestBytes,
-      maxTxnOps: config.maxTxnOps,
-      watchProgressNotifyIntervalMs: config.watchProgressNotifyIntervalMs,
+    const gateway = new PeerGateway()
+    const peerMetrics = new PeerMetrics(booted.member.checkpoint.memberId)
+    const peers = await TcpTransport.listen({
+      clusterId: booted.member.checkpoint.clusterId,
+      memberId: booted.member.checkpoint.memberId,
+      listenUrls: config.listenPeerUrls.map((url) => ({ ...url, host: bindHost(url) })),
+      events: gateway,
+      describeCluster: () => gateway.describeCluster(),
       clock: CLOCK,
       random: RANDOM,
-      logger: log.logger('server'),
-      startWallMs: Date.now(),
+      logger: log.logger('peer'),
+      observer: peerMetrics,
     })
-    log.logger('server').info('nothing listens on the peer URLs of a cluster of one', {
-      'listen-peer-urls': config.listenPeerUrls.map(({ href }) => href),
-    })
-    await server.start()
+    if (!peers.ok) return peers
+    const options = serverOptions(config, log, peers.transport, ends)
+    const server = new Server(opened.storage, booted.member, options)
+    gateway.open(server.peers)
+    peerMetrics.register(server.metrics.registry)
     const engine = new GrpcJsEngine(server.methods(), {
       logger: log.logger('rpc'),
       observer: server.metrics.calls,
@@ -79,14 +85,49 @@ export class Member {
       services: SERVICES,
     })
     const sockets = await ClientSockets.open(config, engine, server.http, log.logger('rpc'))
-    return sockets.ok ? { ok: true, member: new Member(server, sockets.sockets) } : sockets
+    if (!sockets.ok) return sockets
+    await server.start()
+    sockets.sockets.serve()
+    return { ok: true, member: new Member(server, sockets.sockets) }
   }
 
-  /** Takes no new calls, lets those in flight end for a moment, then stops the server. */
+  /** Lets another member lead, takes no new calls, lets those in flight end, stops the server. */
   async stop(): Promise<void> {
+    await this.#server.handOver()
     this.#server.endStreams()
     await this.#sockets.close(DRAIN_LIMIT_MS)
     await this.#server.stop()
+  }
+}
+
+function serverOptions(
+  config: Config,
+  log: Log,
+  transport: Transport,
+  ends: MemberEnds,
+): ServerOptions {
+  return {
+    name: config.name,
+    clientUrls: config.advertiseClientUrls.map(({ href }) => href),
+    heartbeatMs: config.heartbeatIntervalMs,
+    electionMs: config.electionTimeoutMs,
+    snapshotCount: config.snapshotCount,
+    snapshotCatchUpEntries: config.snapshotCatchUpEntries,
+    autoCompaction: config.autoCompaction,
+    strictReconfigCheck: config.strictReconfigCheck,
+    maxLearners: config.maxLearners,
+    initialElectionTickAdvance: config.initialElectionTickAdvance,
+    quotaBytes: config.quotaBackendBytes,
+    maxRequestBytes: config.maxRequestBytes,
+    maxTxnOps: config.maxTxnOps,
+    watchProgressNotifyIntervalMs: config.watchProgressNotifyIntervalMs,
+    clock: CLOCK,
+    random: RANDOM,
+    logger: log.logger('server'),
+    startWallMs: Date.now(),
+    wallMs: () => Date.now(),
+    transport,
+    onRemoved: ends.onRemoved,
   }
 }
 
@@ -122,28 +163,28 @@ async function openStorage(
   return { ok: true, storage }
 }
 
-/** Ids are computed from the flags for a new member alone; a known one keeps those on its disk. */
+/** Where a new member comes from is found out once; a known one has it on its disk. */
 function bootstrapMember(
   config: Config,
   log: Log,
   storage: OpenedStorage,
 ): ReturnType<typeof bootstrap> {
-  const { name, initialCluster, initialClusterToken } = config
-  const initialMembers = initialCluster.map((member) => ({
-    ...member,
-    id: memberIdOf(member.peerUrls, initialClusterToken),
-  }))
-  const self = initialMembers.find((member) => member.name === name)
-  assert(self !== undefined, 'the initial cluster names this member')
+  const logger = log.logger('raft')
   return bootstrap(storage, {
-    clusterId: clusterIdOf(initialMembers.map(({ id }) => id)),
-    memberId: self.id,
-    initialMembers,
+    origin: () => resolveOrigin(config, askForCluster, log.logger('server')),
+    expected: identityBySettings(config),
+    forceNewCluster: config.forceNewCluster,
+    query: askForCluster,
     electionTicks: Math.ceil(config.electionTimeoutMs / config.heartbeatIntervalMs),
     heartbeatTicks: 1,
-    preVote: true,
+    preVote: config.preVote,
     random: RANDOM,
     clock: CLOCK,
-    logger: log.logger('raft'),
+    logger,
   })
+}
+
+async function askForCluster(url: string, timeoutMs: number): Promise<ClusterAnswer> {
+  const answer = await queryCluster(url, timeoutMs, CLOCK)
+  return answer.ok ? answer : { ok: false, reason: answer.message }
 }

@@ -161,6 +161,16 @@ export class Metrics {
       'The total number of failed health checks',
       () => this.healthFailures,
     )
+    this.#counter(
+      'etcd_server_heartbeat_send_failures_total',
+      'The total number of leader heartbeat send failures (likely overloaded from slow disk).',
+      () => raftNode.lateHeartbeats,
+    )
+    this.#gauge(
+      'etcd_server_snapshot_apply_in_progress_total',
+      '1 if the server is applying the incoming snapshot. 0 if none.',
+      () => (raftNode.isInstalling ? 1 : 0),
+    )
     const { membership } = applier
     const clusterVersion: Gauge = new Gauge({
       name: 'etcd_cluster_version',

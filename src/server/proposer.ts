@@ -1,21 +1,34 @@
 /**
  * The proposer: hands a request to Raft and waits for what applying it comes to.
  *
- * Every proposal gets an id of its own, so that its outcome finds its way back. A request is
- * proposed at most once: after a timeout its outcome is unknown, and only the client may retry.
+ *   propose ─► no leader, or refused by it ─► held ─┐ a leader is there
+ *           └► in the leader's log, or on its way ◄─┘ ─► applied ─► outcome
+ *
+ * Every proposal gets an id of its own, so that its outcome finds its way back. What may be in a
+ * log is never proposed again: after a timeout its outcome is unknown, and only the client may
+ * retry. What certainly is in none is held until somebody takes it.
  */
 
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/ports.ts'
-import type { MemberId } from '../raft/types.ts'
-import { encodeInternalRequest, type InternalRequest } from '../rpc/codec/quoratepb.ts'
+import type { ProposeResult } from '../raft/proposals.ts'
+import type { EntryType, MemberId } from '../raft/types.ts'
+import {
+  encodeConfChange,
+  encodeInternalRequest,
+  type ConfChangeInput,
+  type InternalRequest,
+} from '../rpc/codec/quoratepb.ts'
 import type { Applied } from './applier.ts'
 import type { Outcome } from './apply-txn.ts'
+import type { ErrorName } from './errors.ts'
 
 /** More committed entries than this waiting to be applied, and new proposals are refused. */
 const APPLY_BACKLOG_MAX = 5000
 /** The same for bytes that wait for a state disk which is slower than the log's. */
 const UNWRITTEN_BYTES_MAX = 64 * 1024 * 1024
+/** And for those that wait for a leader. */
+const HELD_BYTES_MAX = 64 * 1024 * 1024
 /** What our envelope around a request weighs beyond etcd's, whose limit it is: the proposer's id. */
 const ENVELOPE_SURPLUS_BYTES = 11
 
@@ -33,7 +46,7 @@ export function firstRequestId(startWallMs: number): number {
 
 /** What the proposer needs of the Raft node. */
 export interface ProposalSink {
-  propose(data: Uint8Array): { readonly ok: boolean }
+  propose(type: EntryType, data: Uint8Array): ProposeResult
   /** Entries committed and not yet applied. */
   readonly applyBacklog: number
   /** Bytes applied that the state store has not taken yet. */
@@ -47,20 +60,33 @@ export interface ProposerOptions {
   readonly maxRequestBytes: number
   /** Larger than any id of this member's earlier runs, whose entries may still be applied. */
   readonly firstRequestId: number
+  /** What to tell a client whose request began to wait at that time and got no outcome. */
+  readonly timeoutError: (startMs: number) => ErrorName
 }
 
 export type ProposedRequest = NonNullable<InternalRequest['request']>
 
-interface Waiter {
-  readonly deadlineMs: number
+type Lane = 'client' | 'upkeep'
+
+interface Proposal {
+  readonly requestId: number
+  readonly lane: Lane
+  readonly type: EntryType
+  readonly data: Uint8Array
+  readonly startMs: number
   readonly resolve: (outcome: Outcome<object>) => void
 }
 
 export class Proposer {
   readonly #options: ProposerOptions
   readonly #sink: ProposalSink
-  /** In the order of their deadlines, because all wait equally long. */
-  readonly #waiters = new Map<number, Waiter>()
+  /** All that wait, in the order of their deadlines, because all wait equally long. */
+  readonly #waiting = new Map<number, Proposal>()
+  /** Those of them that are in no log, by request id, in the order in which they came. */
+  readonly #held = new Map<number, Proposal>()
+  #heldBytes = 0
+  /** On their way to the leader, by the number of the message that carries them. */
+  readonly #forwarded = new Map<number, Proposal[]>()
   #nextRequestId: number
   #stopped = false
   #failedCount = 0
@@ -72,7 +98,7 @@ export class Proposer {
   }
 
   get pendingCount(): number {
-    return this.#waiters.size
+    return this.#waiting.size
   }
 
   /** Proposals that ended without an applied outcome. */
@@ -86,7 +112,7 @@ export class Proposer {
    */
   propose<Response extends object>(
     request: ProposedRequest,
-    lane: 'client' | 'upkeep' = 'client',
+    lane: Lane = 'client',
   ): Promise<Outcome<Response>> {
     if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
     if (lane === 'client' && this.#isOverloaded()) {
@@ -98,46 +124,136 @@ export class Proposer {
     if (lane === 'client' && bytes > this.#options.maxRequestBytes) {
       return Promise.resolve({ ok: false, error: 'request-too-large' })
     }
-    return new Promise((resolve) => {
-      const deadlineMs = this.#options.clock.nowMs() + this.#options.timeoutMs
-      this.#waiters.set(requestId, { deadlineMs, resolve: resolve as Waiter['resolve'] })
-      if (!this.#sink.propose(data).ok) this.#fail(requestId, 'no-leader')
-    })
+    return this.#await<Response>({ requestId, lane, type: 'EntryNormal', data })
+  }
+
+  /** The same for a change of the membership; it waits until the one before it is applied. */
+  proposeConfChange<Response extends object>(
+    change: Omit<ConfChangeInput, 'proposer' | 'requestId'>,
+  ): Promise<Outcome<Response>> {
+    if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
+    const requestId = this.#nextRequestId++
+    const data = encodeConfChange({ ...change, proposer: this.#options.memberId, requestId })
+    return this.#await<Response>({ requestId, lane: 'client', type: 'EntryConfChange', data })
   }
 
   #isOverloaded(): boolean {
     const { applyBacklog, unwrittenBytes } = this.#sink
-    return applyBacklog > APPLY_BACKLOG_MAX || unwrittenBytes > UNWRITTEN_BYTES_MAX
+    return (
+      applyBacklog > APPLY_BACKLOG_MAX ||
+      unwrittenBytes > UNWRITTEN_BYTES_MAX ||
+      this.#heldBytes > HELD_BYTES_MAX
+    )
+  }
+
+  #await<Response extends object>(
+    fields: Omit<Proposal, 'startMs' | 'resolve'>,
+  ): Promise<Outcome<Response>> {
+    return new Promise((settle) => {
+      const startMs = this.#options.clock.nowMs()
+      const resolve = settle as Proposal['resolve']
+      const proposal = { ...fields, startMs, resolve }
+      this.#waiting.set(fields.requestId, proposal)
+      this.#offer(proposal)
+    })
+  }
+
+  /** Returns whether Raft took it. */
+  #offer(proposal: Proposal): boolean {
+    const outcome = this.#sink.propose(proposal.type, proposal.data)
+    if (!outcome.ok) {
+      if (outcome.error === 'uncommitted-size') this.#fail(proposal, 'too-many-requests')
+      else this.#hold(proposal)
+      return false
+    }
+    const { forwardId } = outcome
+    if (forwardId !== undefined) {
+      const together = this.#forwarded.get(forwardId)
+      if (together === undefined) this.#forwarded.set(forwardId, [proposal])
+      else together.push(proposal)
+    }
+    return true
+  }
+
+  #hold(proposal: Proposal): void {
+    if (this.#held.has(proposal.requestId)) return
+    this.#held.set(proposal.requestId, proposal)
+    this.#heldBytes += proposal.data.length
+  }
+
+  #letGo(proposal: Proposal): void {
+    if (this.#held.delete(proposal.requestId)) this.#heldBytes -= proposal.data.length
+  }
+
+  /** Called when a leader is there and now and then: offers what is in no log once more. */
+  offerHeld(): void {
+    for (const proposal of [...this.#held.values()]) {
+      this.#letGo(proposal)
+      this.#offer(proposal)
+    }
+  }
+
+  /** The leader has not taken these messages: what they carried is in no log. */
+  onRefused(forwardIds: readonly number[]): void {
+    for (const forwardId of forwardIds) {
+      const proposals = this.#forwarded.get(forwardId) ?? []
+      this.#forwarded.delete(forwardId)
+      for (const proposal of proposals) {
+        if (this.#waiting.has(proposal.requestId)) this.#hold(proposal)
+      }
+    }
   }
 
   /** Hands the outcome to whoever waits for it; outcomes of others' proposals are not for us. */
   onApplied(applied: Applied): void {
     if (applied.proposer !== this.#options.memberId) return
-    const waiter = this.#waiters.get(applied.requestId)
-    if (waiter === undefined) return
-    this.#waiters.delete(applied.requestId)
-    waiter.resolve(applied.outcome)
+    const proposal = this.#waiting.get(applied.requestId)
+    if (proposal === undefined) return
+    this.#waiting.delete(applied.requestId)
+    proposal.resolve(applied.outcome)
+  }
+
+  /**
+   * A state took the place of this member's that may have what waits in it, and does not say so.
+   * The server's own upkeep looks at once whether it has to be tried again; a client can do no
+   * better than to wait: its entry may be one of those that come now.
+   */
+  onInstalled(): void {
+    for (const proposal of this.#waiting.values()) {
+      const isHeld = this.#held.has(proposal.requestId)
+      if (proposal.lane === 'upkeep' && !isHeld) this.#fail(proposal, 'leader-changed')
+    }
   }
 
   /** Called now and then: ends the waits that have lasted too long. */
   expire(): void {
-    const nowMs = this.#options.clock.nowMs()
-    for (const [requestId, { deadlineMs }] of this.#waiters) {
-      if (deadlineMs > nowMs) return
-      this.#fail(requestId, 'timeout')
+    const { clock, timeoutMs, timeoutError } = this.#options
+    const startedBeforeMs = clock.nowMs() - timeoutMs
+    for (const proposal of this.#waiting.values()) {
+      if (proposal.startMs > startedBeforeMs) break
+      this.#fail(proposal, timeoutError(proposal.startMs))
     }
+    this.#forgetAnswered()
   }
 
   /** Refuses what comes and ends what waits. */
   stop(): void {
     this.#stopped = true
-    for (const requestId of this.#waiters.keys()) this.#fail(requestId, 'stopped')
+    for (const proposal of this.#waiting.values()) this.#fail(proposal, 'stopped')
   }
 
-  #fail(requestId: number, error: 'no-leader' | 'timeout' | 'stopped'): void {
-    const waiter = this.#waiters.get(requestId)
-    this.#waiters.delete(requestId)
+  #fail(proposal: Proposal, error: ErrorName): void {
+    this.#letGo(proposal)
+    this.#waiting.delete(proposal.requestId)
     this.#failedCount++
-    waiter?.resolve({ ok: false, error })
+    proposal.resolve({ ok: false, error })
+  }
+
+  /** Messages of which nothing waits any more, oldest first; nobody tells when one was taken. */
+  #forgetAnswered(): void {
+    for (const [forwardId, proposals] of this.#forwarded) {
+      if (proposals.some(({ requestId }) => this.#waiting.has(requestId))) return
+      this.#forwarded.delete(forwardId)
+    }
   }
 }

@@ -2,33 +2,49 @@
  * The Ready loop: drives the pure Raft core and carries its effects out, once a turn.
  *
  *   proposals, reads, messages, ticks          (gathered during the turn)
- *        └─► run(): take a Ready ─► write the append part, synced
+ *        └─► run(): take a Ready ─► send messages
+ *                              ├► write the append part, synced
  *                              └► apply committed entries ─► answer reads
  *
  * One write is in flight at most; what arrives meanwhile is the next block. Raft itself holds
- * back every message that depends on the write until `appended` says that it is done.
+ * back every message that depends on the write until `appended` says that it is done, so a leader's
+ * followers write at the same time as it does.
  */
 
-import { assert } from '../base/assert.ts'
 import type { Clock, Logger } from '../base/ports.ts'
-import type { RawNode } from '../raft/raw-node.ts'
+import type { ProposeResult } from '../raft/proposals.ts'
+import type { RaftStatus, RawNode } from '../raft/raw-node.ts'
+import type { TransferResult } from '../raft/transfer.ts'
 import {
   NO_MEMBER,
   type ConfChange,
   type ConfState,
   type Entry,
+  type EntryType,
   type MemberId,
   type Message,
   type ReadState,
   type Role,
+  type SnapshotMetadata,
 } from '../raft/types.ts'
 import type { RaftLogStore } from '../storage/ports.ts'
 
-/** What the loop hands entries and answers to. Everything in here is synchronous. */
+/** What the loop hands its effects to. Everything but the snapshot is done when a call returns. */
 export interface RaftNodeEvents {
+  /** To be sent now, in this order. */
+  onMessages(messages: readonly Message[]): void
   /** Committed entries in index order, each exactly once. */
   onCommitted(entries: readonly Entry[]): void
   onReadStates(states: readonly ReadState[]): void
+  /** Forwarded proposals that the leader has not taken. */
+  onRefused(forwardIds: readonly number[]): void
+  /** Members that need the whole state; how it went is for `reportSnapshot`. */
+  onSnapshotsDue(ids: readonly MemberId[]): void
+  /** The state that came takes the place of this member's. Resolves when it has. */
+  onSnapshot(snapshot: SnapshotMetadata): Promise<void>
+  /** The log goes on behind it. */
+  onInstalled(): void
+  onLeader(leader: MemberId): void
   /** After the entries and read states of one Ready. */
   onAdvanced(): void
   /** Asks Raft what the turn has gathered, before the Ready is taken. */
@@ -40,6 +56,10 @@ export interface RaftNodePorts {
   readonly logger: Logger
   /** Told how long each synced write took, in seconds. */
   readonly onSynced: (seconds: number) => void
+  /** Between two ticks. */
+  readonly heartbeatMs: number
+  /** A write that takes this long is a stall; the election timeout. */
+  readonly stallMs: number
 }
 
 export class RaftNode {
@@ -50,9 +70,14 @@ export class RaftNode {
   #scheduled = false
   #stopped = false
   #writing: Promise<void> | undefined
+  #writingSinceMs: number | undefined
+  #installing: Promise<void> | undefined
+  #isRestartingLog = false
   #leader: MemberId = NO_MEMBER
   #role: Role = 'follower'
   #leaderChanges = 0
+  #lateHeartbeats = 0
+  #tickedAtMs: number | undefined
 
   constructor(raw: RawNode, log: RaftLogStore, ports: RaftNodePorts) {
     this.#raw = raw
@@ -63,6 +88,10 @@ export class RaftNode {
   /** Before the first `schedule`. */
   listen(events: RaftNodeEvents): void {
     this.#events = events
+  }
+
+  get memberId(): MemberId {
+    return this.#raw.id
   }
 
   get leader(): MemberId {
@@ -85,9 +114,36 @@ export class RaftNode {
     return this.#raw.committed
   }
 
+  /** The disk has not completed a write for an election timeout. */
+  get isStalled(): boolean {
+    if (this.#writingSinceMs === undefined) return false
+    return this.#ports.clock.nowMs() - this.#writingSinceMs > this.#ports.stallMs
+  }
+
+  status(): RaftStatus {
+    return this.#raw.status()
+  }
+
   tick(): void {
+    this.#noteLateTick()
     this.#raw.tick()
+    if (this.isLeader && this.isStalled) this.handOver('its disk stalls')
     this.schedule()
+  }
+
+  /** Ticks of a leader that came so late that its heartbeats did too. */
+  get lateHeartbeats(): number {
+    return this.#lateHeartbeats
+  }
+
+  /** A state that came from another member is being put in place of this one's. */
+  get isInstalling(): boolean {
+    return this.#installing !== undefined
+  }
+
+  /** Lets ticks count as passed for a member that has just started. */
+  advanceTicks(count: number): void {
+    this.#raw.advanceTicks(count)
   }
 
   campaign(): void {
@@ -95,10 +151,54 @@ export class RaftNode {
     this.schedule()
   }
 
-  propose(data: Uint8Array): { readonly ok: boolean } {
-    const outcome = this.#raw.propose(data)
+  propose(type: EntryType, data: Uint8Array): ProposeResult {
+    const outcome =
+      type === 'EntryNormal' ? this.#raw.propose(data) : this.#raw.proposeConfChange(data)
     this.schedule()
     return outcome
+  }
+
+  transferLeadership(to: MemberId): TransferResult {
+    const outcome = this.#raw.transferLeadership(to)
+    this.schedule()
+    return outcome
+  }
+
+  /**
+   * As the leader, asks the voter that is most up to date to take over. False when there is none,
+   * or one has been asked already.
+   */
+  handOver(reason: string): boolean {
+    const { progress, leadTransferee } = this.#raw.status()
+    if (leadTransferee !== NO_MEMBER) return false
+    let best: MemberId = NO_MEMBER
+    let bestMatch = -1
+    for (const [id, { match, recentActive, isLearner }] of progress) {
+      if (id === this.#raw.id || isLearner || !recentActive || match <= bestMatch) continue
+      best = id
+      bestMatch = match
+    }
+    if (best === NO_MEMBER) return false
+    const fields = { 'transferee-member-id': best, reason }
+    this.#ports.logger.info('leadership transfer starting', fields)
+    return this.transferLeadership(best).ok
+  }
+
+  reportUnreachable(id: MemberId): void {
+    this.#raw.reportUnreachable(id)
+    this.schedule()
+  }
+
+  reportSnapshot(id: MemberId, ok: boolean): void {
+    this.#raw.reportSnapshot(id, ok)
+    this.schedule()
+  }
+
+  /** Offers a state that has come in whole. False when it is of no use here. */
+  offerSnapshot(message: Extract<Message, { type: 'MsgSnap' }>): boolean {
+    this.step(message)
+    const pending = this.#raw.pendingSnapshot
+    return pending?.index === message.snapshot.index && pending.term === message.snapshot.term
   }
 
   step(message: Message): void {
@@ -130,23 +230,27 @@ export class RaftNode {
   /** Takes no more Readys; resolves when the write in flight is done. */
   async stop(): Promise<void> {
     this.#stopped = true
+    await this.#installing
     await this.#writing
   }
 
   #run(): void {
     this.#scheduled = false
-    if (this.#stopped) return
+    if (this.#stopped || this.#isRestartingLog) return
     this.#events?.onBeforeReady()
     if (!this.#raw.hasReady()) return
     const ready = this.#raw.ready()
     if (ready.softState !== undefined)
       this.#onSoftState(ready.softState.leader, ready.softState.role)
-    assert(ready.messages.length === 0, 'a cluster of one member sends no messages')
+    if (ready.messages.length > 0) this.#events?.onMessages(ready.messages)
     if (ready.append !== undefined) this.#write(ready.append)
+    if (ready.snapshot !== undefined) this.#install(ready.snapshot)
     if (ready.committedEntries.length > 0) this.#events?.onCommitted(ready.committedEntries)
     const last = ready.committedEntries.at(-1)
     if (last !== undefined) this.#raw.applied(last.index)
     if (ready.readStates.length > 0) this.#events?.onReadStates(ready.readStates)
+    if (ready.refusedProposals.length > 0) this.#events?.onRefused(ready.refusedProposals)
+    if (ready.snapshotsDue.length > 0) this.#events?.onSnapshotsDue(ready.snapshotsDue)
     this.#events?.onAdvanced()
     if (this.#raw.hasReady()) this.schedule()
   }
@@ -154,8 +258,10 @@ export class RaftNode {
   #write(block: Parameters<RaftLogStore['append']>[0]): void {
     const { clock, onSynced } = this.#ports
     const startMs = clock.nowMs()
+    this.#writingSinceMs = startMs
     this.#writing = this.#log.append(block).then(() => {
       this.#writing = undefined
+      this.#writingSinceMs = undefined
       onSynced((clock.nowMs() - startMs) / 1000)
       this.#raw.appended()
       // Why: what the write has just committed is applied and answered in this turn already.
@@ -163,11 +269,47 @@ export class RaftNode {
     })
   }
 
+  #noteLateTick(): void {
+    const { clock, logger, heartbeatMs } = this.#ports
+    const nowMs = clock.nowMs()
+    const lateMs = nowMs - (this.#tickedAtMs ?? nowMs) - heartbeatMs
+    this.#tickedAtMs = nowMs
+    if (!this.isLeader || lateMs <= heartbeatMs) return
+    this.#lateHeartbeats++
+    logger.warn('leader failed to send out heartbeats on time: the process was held up', {
+      'exceeded-ms': Math.round(lateMs),
+    })
+  }
+
+  #install(snapshot: SnapshotMetadata): void {
+    this.#installing = this.#putInPlace(snapshot).then(() => {
+      this.#installing = undefined
+      this.#raw.snapshotInstalled()
+      this.#events?.onInstalled()
+      this.#events?.onAdvanced()
+      this.schedule()
+    })
+  }
+
+  /**
+   * First the state, then the log. After a crash between the two the state says that it was
+   * installed, and the next start restarts the log behind it.
+   */
+  async #putInPlace(snapshot: SnapshotMetadata): Promise<void> {
+    await this.#events?.onSnapshot(snapshot)
+    // Votes may have been written meanwhile; nothing else is while the log restarts.
+    this.#isRestartingLog = true
+    await this.#writing
+    await this.#log.reset(snapshot.index)
+    this.#isRestartingLog = false
+  }
+
   #onSoftState(leader: MemberId, role: Role): void {
     const before = this.#leader
     this.#leader = leader
     this.#role = role
     if (leader === before) return
+    this.#events?.onLeader(leader)
     const fields = { 'local-member': this.#raw.id, term: this.#raw.term }
     if (leader === NO_MEMBER) {
       this.#ports.logger.warn(`raft.node: ${this.#raw.id} lost leader ${before}`, fields)

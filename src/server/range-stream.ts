@@ -16,7 +16,7 @@ import {
   type ResponseHeaderInput,
 } from '../rpc/codec/etcdserverpb.ts'
 import { etcdError, type ErrorName } from './errors.ts'
-import type { GiveWay } from './sliced-reads.ts'
+import type { GiveWay, StepOut } from './sliced-reads.ts'
 import { nextTurn } from './turn.ts'
 
 const FIRST_CHUNK_KEYS = 10
@@ -49,9 +49,10 @@ export async function streamRange(
   revision: number,
   target: RangeStreamTarget,
   giveWay: GiveWay = nextTurn,
+  stepOut: StepOut = (wait) => wait,
 ): Promise<void> {
   const range = keyRange(request.key, request.rangeEnd)
-  const history = new HeldHistory(store, revision)
+  const history = new HeldHistory(store, revision, stepOut)
   try {
     const more = request.countOnly
       ? false
@@ -69,11 +70,13 @@ export async function streamRange(
 class HeldHistory {
   readonly revision: number
   readonly #store: Store
+  readonly #stepOut: StepOut
   #pin: Pin
 
-  constructor(store: Store, revision: number) {
+  constructor(store: Store, revision: number, stepOut: StepOut) {
     this.revision = revision
     this.#store = store
+    this.#stepOut = stepOut
     this.#pin = store.pin(revision)
   }
 
@@ -87,7 +90,7 @@ class HeldHistory {
    */
   async letGoDuring(wait: Promise<void>): Promise<void> {
     this.#pin.release()
-    await wait
+    await this.#stepOut(wait)
     const checked = this.#store.checkRevision(this.revision)
     if (!checked.ok) throw etcdError(checked.error)
     this.#pin = this.#store.pin(this.revision)

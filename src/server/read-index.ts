@@ -14,6 +14,8 @@ export interface ReadIndexSource {
   /** Starts a round; its answer comes back through `onReadStates` with the same context. */
   readIndex(context: string): void
   readonly appliedIndex: number
+  /** Nothing may be read now: the disk stalls, or another state is being put in. */
+  readonly isHeldUp: boolean
 }
 
 /** A lost round is asked again, with a fresh id, after this long. */
@@ -84,7 +86,8 @@ export class ReadIndex {
 
   /** Called after entries were applied or answers came: ends the rounds that have caught up. */
   onApplied(): void {
-    const { appliedIndex } = this.#source
+    const { appliedIndex, isHeldUp } = this.#source
+    if (isHeldUp) return
     for (const [id, round] of this.#rounds) {
       if (round.index === undefined || round.index > appliedIndex) continue
       this.#rounds.delete(id)
@@ -92,8 +95,18 @@ export class ReadIndex {
     }
   }
 
+  /** Called when there is a leader: what was asked of another one gets no answer any more. */
+  onLeader(): void {
+    for (const [id, round] of [...this.#rounds]) {
+      if (round.index !== undefined) continue
+      this.#rounds.delete(id)
+      this.#ask(round)
+    }
+  }
+
   /** Called now and then: asks again where no answer came, and gives up after the timeout. */
   expire(): void {
+    this.onApplied()
     const nowMs = this.#clock.nowMs()
     for (const [id, round] of [...this.#rounds]) {
       if (round.deadlineMs <= nowMs) {

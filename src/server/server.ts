@@ -4,28 +4,43 @@
  *   services ─► proposer ─► raft node ─► applier ─► store            (writes)
  *   services ─► read index ─► raft node, then the store              (linearizable reads)
  *               raft node ─► log store      snapshotter ─► state store      (disk)
+ *               raft node ◄─► peers ◄─► transport                    (the other members)
  */
 
 import type { Clock, Logger, Random } from '../base/ports.ts'
 import { LeaseIds } from '../lease/lease-ids.ts'
 import type { Commit } from '../mvcc/store.ts'
 import { WatchHub } from '../mvcc/watch-hub.ts'
-import { NO_MEMBER, type Entry } from '../raft/types.ts'
+import type { Transport } from '../peer/ports.ts'
+import {
+  NO_MEMBER,
+  type ConfChange,
+  type ConfState,
+  type Entry,
+  type MemberId,
+} from '../raft/types.ts'
+import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../rpc/codec/etcdserverpb.ts'
 import type { Method } from '../rpc/engine.ts'
+import { AutoCompactor, type AutoCompaction } from './auto-compactor.ts'
 import { Applier } from './applier.ts'
 import type { Bootstrapped, OpenedStorage } from './bootstrap.ts'
 import { CallGuard } from './call-guard.ts'
 import { Compactor } from './compactor.ts'
+import { CorruptionCheck } from './corruption-check.ts'
 import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
+import { Leadership } from './leadership.ts'
 import { LeaseLoop } from './lease-loop.ts'
 import type { OperationCounts } from './metric-sources.ts'
 import { measureSeconds } from './measure.ts'
 import { Metrics } from './metrics.ts'
+import { Peers } from './peers.ts'
 import { firstRequestId, Proposer, type ProposedRequest } from './proposer.ts'
+import { Quarantine } from './quarantine.ts'
 import { RaftNode } from './raft-node.ts'
 import { ReadIndex } from './read-index.ts'
 import { Recipes } from './recipes.ts'
+import { Reconfiguration } from './reconfiguration.ts'
 import { ResponseHeaders } from './response-header.ts'
 import { ClusterService } from './services/cluster.ts'
 import { healthMethods } from './services/health.ts'
@@ -36,6 +51,8 @@ import { WatchService } from './services/watch.ts'
 import { SlicedReads } from './sliced-reads.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { SpaceGuard } from './space-guard.ts'
+import { TimeoutCause } from './timeout-cause.ts'
+import { delay } from './turn.ts'
 import { CLUSTER_VERSION } from './version.ts'
 import { WatchFeeder } from './watch-feeder.ts'
 
@@ -45,6 +62,13 @@ export interface ServerOptions {
   readonly heartbeatMs: number
   readonly electionMs: number
   readonly snapshotCount: number
+  /** Log entries kept behind a checkpoint for members that lag. */
+  readonly snapshotCatchUpEntries: number
+  readonly autoCompaction: AutoCompaction | undefined
+  readonly strictReconfigCheck: boolean
+  readonly maxLearners: number
+  /** Elections of a member that has just started come sooner. */
+  readonly initialElectionTickAdvance: boolean
   /** Infinity for none. */
   readonly quotaBytes: number
   readonly maxRequestBytes: number
@@ -56,10 +80,20 @@ export interface ServerOptions {
   readonly logger: Logger
   /** Wall time at start, in milliseconds: makes request ids unique over restarts. */
   readonly startWallMs: number
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number
+  /** To the other members. Its events go to `Server.peers`. */
+  readonly transport: Transport
+  /** Called when the cluster has removed this member for good: it is to be stopped. */
+  readonly onRemoved: () => void
 }
 
 /** As etcd: a request may take this long beside two elections. */
 const REQUEST_BASE_TIMEOUT_MS = 5000
+/** How long a member that stops waits for another one to lead. */
+const HAND_OVER_LIMIT_MS = 500
+/** As in etcd: so long does a removed member go on, so that its client hears of the removal. */
+const REMOVED_DELAY_MS = 1000
 const WATCH_PROGRESS_NOTIFY_MS = 600_000
 
 export class Server {
@@ -71,6 +105,14 @@ export class Server {
   readonly #replayTo: number
   readonly #headers: ResponseHeaders
   readonly #raftNode: RaftNode
+  readonly peers: Peers
+  readonly #leadership: Leadership
+  readonly #timeoutCause: TimeoutCause
+  readonly #reconfiguration: Reconfiguration
+  readonly #corruptionCheck: CorruptionCheck
+  readonly #quarantine: Quarantine
+  readonly #autoCompactor: AutoCompactor | undefined
+  readonly #cluster: ClusterService
   readonly #applier: Applier
   readonly #proposer: Proposer
   readonly #readIndex: ReadIndex
@@ -89,6 +131,9 @@ export class Server {
   #ticker: NodeJS.Timeout | undefined
   #onReplayed: (() => void) | undefined
   #campaigned = false
+  #isCaughtUp = false
+  #isStopped = false
+  #removedAtMs: number | undefined
 
   constructor(storage: OpenedStorage, member: Bootstrapped, options: ServerOptions) {
     const { clock, logger } = options
@@ -103,7 +148,16 @@ export class Server {
     this.#watchHub = new WatchHub(member.store)
     this.#watchFeeder = new WatchFeeder(this.#watchHub)
     const onSynced = (seconds: number): void => this.metrics.walFsync.observe(seconds)
-    this.#raftNode = new RaftNode(member.raw, storage.log, { clock, logger, onSynced })
+    this.#raftNode = new RaftNode(member.raw, storage.log, {
+      clock,
+      logger,
+      onSynced,
+      heartbeatMs: options.heartbeatMs,
+      stallMs: options.electionMs,
+    })
+    this.#leadership = new Leadership(this.#raftNode, clock, options.electionMs)
+    this.peers = this.#newPeers(member)
+    this.#timeoutCause = this.#newTimeoutCause(memberId)
     this.#headers = new ResponseHeaders(clusterId, memberId, () => this.#raftNode.term)
     this.#proposer = new Proposer(this.#proposals(), {
       memberId,
@@ -111,6 +165,7 @@ export class Server {
       timeoutMs: requestTimeoutMs,
       maxRequestBytes: options.maxRequestBytes,
       firstRequestId: firstRequestId(options.startWallMs),
+      timeoutError: (startMs) => this.#timeoutCause.of(startMs),
     })
     this.#readIndex = new ReadIndex(this.#readSource(), clock, requestTimeoutMs)
     this.#watch = new WatchService(this.#watchHub, this.#headers, {
@@ -125,7 +180,11 @@ export class Server {
       this.#applier,
       storage.state,
       (index) => this.#raftNode.compactLog(index),
-      options.snapshotCount,
+      {
+        snapshotCount: options.snapshotCount,
+        catchUpEntries: options.snapshotCatchUpEntries,
+        heldIndex: () => this.peers.heldIndex,
+      },
       logger,
       measureSeconds(clock, this.metrics.backendCommit),
     )
@@ -143,7 +202,21 @@ export class Server {
     this.#recipes = this.#newRecipes()
     const health = new Health(this.#applier, this.#raftNode, this.#readIndex)
     this.http = new HttpApi(health, this.metrics, this.#applier.membership, logger)
-    this.#guard = new CallGuard(() => this.#raftNode.leader !== NO_MEMBER)
+    this.#reconfiguration = this.#newReconfiguration(memberId)
+    this.#cluster = this.#newClusterService(requestTimeoutMs)
+    this.#corruptionCheck = this.#newCorruptionCheck(memberId)
+    this.#quarantine = new Quarantine({
+      memberId,
+      logger,
+      isLeader: () => this.#raftNode.isLeader,
+      handLeadershipOver: () => void this.#raftNode.handOver('its state is corrupt'),
+    })
+    this.#autoCompactor = this.#newAutoCompactor()
+    this.#guard = new CallGuard({
+      hasLeader: () => this.#raftNode.leader !== NO_MEMBER,
+      isLearner: () => this.#applier.isLearner,
+      refusal: () => this.#quarantine.refusal(),
+    })
     this.#guard.register(this.metrics.registry)
     this.#listenToRaft()
     this.#observe()
@@ -155,16 +228,19 @@ export class Server {
     const { clusterId, memberId } = this.#headers
     logger.info(`starting member ${memberId} in cluster ${clusterId}`)
     this.#ticker = setInterval(() => this.#tick(), heartbeatMs)
+    this.#startPeers()
     const replayed = this.#replay()
     this.#campaignIfAlone()
     this.#raftNode.schedule()
     await replayed
+    this.#isCaughtUp = true
+    this.#quarantine.onAlarms(this.#applier.alarms.list())
     this.#compactor.schedule()
     await this.#publish()
+    this.peers.onCaughtUp()
   }
 
   methods(): Method[] {
-    const { membership } = this.#applier
     const { quotaBytes, logger, clock } = this.#options
     const maintenance = new MaintenanceService({
       applier: this.#applier,
@@ -177,18 +253,23 @@ export class Server {
       reads: this.#reads,
       measureHash: measureSeconds(clock, this.metrics.hashRevision),
       measureDefragment: measureSeconds(clock, this.metrics.defragment),
+      transferLeadership: (to) => this.#leadership.transferTo(to),
     })
-    const cluster = new ClusterService(membership, this.#readIndex, this.#headers)
     const methods = [
       ...this.#kv.methods(),
       ...this.#lease.methods(),
-      ...cluster.methods(),
+      ...this.#cluster.methods(),
       ...maintenance.methods(),
       ...this.#watch.methods(),
       ...this.#recipes.methods(),
       ...healthMethods(),
     ]
     return methods.map((method) => this.#guard.guard(method))
+  }
+
+  /** Lets another member lead first, so that the cluster goes on without an election timeout. */
+  async handOver(): Promise<void> {
+    await this.#leadership.handOver('the member stops', HAND_OVER_LIMIT_MS)
   }
 
   /** Ends what would never end by itself, so that the calls in flight can run out. */
@@ -199,10 +280,14 @@ export class Server {
 
   /** After the listeners are closed: nobody asks any more. A last checkpoint makes restarts short. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#leaseLoop.stop()
     this.#proposer.stop()
     this.#readIndex.stop()
     clearInterval(this.#ticker)
+    this.#corruptionCheck.stop()
+    this.#autoCompactor?.stop()
+    await this.peers.stop()
     await this.#reads.stop()
     await this.#watchFeeder.stop()
     await this.#compactor.stop()
@@ -216,10 +301,17 @@ export class Server {
   #listenToRaft(): void {
     this.#raftNode.listen({
       onBeforeReady: () => this.#readIndex.flush(),
+      onMessages: (messages) => this.peers.send(messages),
       onCommitted: (entries) => this.#apply(entries),
       onReadStates: (states) => this.#readIndex.onReadStates(states),
+      onRefused: (forwardIds) => this.#proposer.onRefused(forwardIds),
+      onSnapshotsDue: (ids) => this.peers.sendSnapshots(ids),
+      onSnapshot: (snapshot) => this.peers.install(snapshot),
+      onInstalled: () => this.#onInstalled(),
+      onLeader: (leader) => this.#onLeader(leader),
       onAdvanced: () => {
         this.#leaseLoop.onAdvanced()
+        this.#corruptionCheck.onApplied()
         this.#readIndex.onApplied()
         this.#snapshotter.onApplied()
         this.#compactor.schedule()
@@ -231,29 +323,98 @@ export class Server {
 
   #apply(entries: readonly Entry[]): void {
     const { clock } = this.#options
+    const applyToRaft = (change: ConfChange): ConfState => this.#raftNode.applyConfChange(change)
     for (const entry of entries) {
       this.#snapshotter.onEntry(entry.data.length)
-      if (entry.type === 'EntryConfChange') {
-        this.#applier.applyConfChange(entry, (change) => this.#raftNode.applyConfChange(change))
-        continue
-      }
       const startMs = clock.nowMs()
-      const applied = this.#applier.applyNormal(entry)
+      const applied =
+        entry.type === 'EntryConfChange'
+          ? this.#applier.applyConfChange(entry, applyToRaft)
+          : this.#applier.applyNormal(entry)
       if (applied === undefined) continue
       const { operation, outcome } = applied
       this.metrics.observeApply(operation, outcome.ok, (clock.nowMs() - startMs) / 1000)
+      if (operation === 'alarm' && this.#isCaughtUp) {
+        this.#quarantine.onAlarms(this.#applier.alarms.list())
+      }
       this.#proposer.onApplied(applied)
     }
   }
 
   #tick(): void {
+    const nowMs = this.#options.clock.nowMs()
     this.#raftNode.tick()
     this.#proposer.expire()
+    this.#proposer.offerHeld()
     this.#readIndex.expire()
+    this.#leadership.tick()
     const hasLeader = this.#raftNode.leader !== NO_MEMBER
     this.#watch.tick(hasLeader)
     this.#recipes.tick(hasLeader)
     this.#leaseLoop.tick()
+    this.#corruptionCheck.tick(nowMs)
+    this.#quarantine.tick(nowMs)
+    this.#autoCompactor?.tick(nowMs)
+    this.peers.tick()
+    this.#advanceElection()
+    this.#endIfRemoved(nowMs)
+  }
+
+  #onLeader(leader: MemberId): void {
+    this.#timeoutCause.onLeader(leader)
+    this.#leadership.onLeader()
+    this.#leaseLoop.onLeader()
+    if (leader === NO_MEMBER) return
+    this.#proposer.offerHeld()
+    this.#readIndex.onLeader()
+  }
+
+  #onInstalled(): void {
+    this.#snapshotter.onInstalled()
+    this.#proposer.onInstalled()
+    this.#watchFeeder.resume()
+    this.#compactor.resume()
+    if (this.#isCaughtUp) this.#quarantine.onAlarms(this.#applier.alarms.list())
+  }
+
+  async #pauseBackground(): Promise<void> {
+    await Promise.all([this.#compactor.pause(), this.#watchFeeder.pause()])
+    await this.#snapshotter.stop()
+  }
+
+  /**
+   * Once, when the first of the others can be reached: nobody need wait for a whole election
+   * timeout for a leader that may not exist. One that does has a heartbeat's time to show itself.
+   */
+  #advanceElection(): void {
+    const { initialElectionTickAdvance, electionMs, heartbeatMs } = this.#options
+    if (!initialElectionTickAdvance || !this.peers.takeFirstConnection()) return
+    if (this.#raftNode.leader !== NO_MEMBER) return
+    this.#raftNode.advanceTicks(Math.ceil(electionMs / heartbeatMs) - 2)
+  }
+
+  #endIfRemoved(nowMs: number): void {
+    const { logger, onRemoved, electionMs } = this.#options
+    const { membership } = this.#applier
+    const { memberId } = this.#headers
+    if (this.#removedAtMs === undefined) {
+      if (!membership.isRemoved(memberId)) return
+      this.#noteRemoved()
+    }
+    const sinceMs = nowMs - (this.#removedAtMs ?? nowMs)
+    // A leader that was removed leads on until the others know that it was.
+    const isNeeded = this.#raftNode.isLeader && sinceMs < 5 * electionMs
+    if (sinceMs < REMOVED_DELAY_MS || isNeeded) return
+    this.#removedAtMs = Infinity
+    logger.warn('the member has been permanently removed from the cluster', {
+      'local-member-id': memberId,
+    })
+    logger.warn('the data directory of this member must be removed: it cannot be used again')
+    onRemoved()
+  }
+
+  #noteRemoved(): void {
+    this.#removedAtMs ??= this.#options.clock.nowMs()
   }
 
   #proposals(): ConstructorParameters<typeof Proposer>[0] {
@@ -261,7 +422,12 @@ export class Server {
     const applier = this.#applier
     const { state } = this.#storage
     return {
-      propose: (data) => raftNode.propose(data),
+      propose: (type, data) => {
+        // What is sent to a leader that cannot be reached may be lost; held, it certainly is not.
+        const { leader, memberId } = raftNode
+        const isReachable = leader === memberId || this.peers.activeSinceMs(leader) !== undefined
+        return isReachable ? raftNode.propose(type, data) : { ok: false, error: 'no-leader' }
+      },
       get applyBacklog() {
         return raftNode.committedIndex - applier.appliedIndex
       },
@@ -274,7 +440,11 @@ export class Server {
   #readSource(): ConstructorParameters<typeof ReadIndex>[0] {
     const raftNode = this.#raftNode
     const applier = this.#applier
+    const reads = this.#reads
     return {
+      get isHeldUp() {
+        return !reads.isOpen || (raftNode.isLeader && raftNode.isStalled)
+      },
       onGathering: () => raftNode.schedule(),
       readIndex: (context) => raftNode.readIndex(context),
       get appliedIndex() {
@@ -340,22 +510,139 @@ export class Server {
       confirmRead: () => this.#readIndex.wait(),
       propose: (request: ProposedRequest) => this.#proposer.propose(request, 'upkeep'),
       onGranted: (ttl: number) => this.metrics.leaseTtl.observe(ttl),
+      remoteLeader: () => {
+        const { leader, memberId } = raftNode
+        return leader === NO_MEMBER || leader === memberId ? undefined : leader
+      },
+      renewAt: (leader: MemberId, id: bigint) => this.peers.calls.renew(leader, id),
+      remainingAt: (leader: MemberId, id: bigint) => this.peers.calls.remaining(leader, id),
     }
     return new LeaseLoop(applier.leases, ports, { electionMs, timeoutMs })
+  }
+
+  #startPeers(): void {
+    this.#applier.membership.onChanged(() => this.peers.updateMembers())
+    this.peers.start({
+      renew: (lease) => this.#leaseLoop.renewForMember(lease),
+      remaining: (lease) => this.#leaseLoop.remainingForMember(lease),
+      promote: (memberId) => this.#cluster.promote(memberId),
+      compareState: (point) => this.#corruptionCheck.onAsk(point),
+    })
+  }
+
+  #newPeers(member: Bootstrapped): Peers {
+    const { clock, logger, transport, electionMs } = this.#options
+    const { clusterId, memberId } = member.checkpoint
+    return new Peers({
+      memberId,
+      clusterId,
+      transport,
+      initialPeers: member.initialPeers,
+      raftNode: this.#raftNode,
+      applier: this.#applier,
+      state: this.#storage.state,
+      hub: this.#watchHub,
+      reads: this.#reads,
+      clock,
+      logger,
+      callTimeoutMs: REQUEST_BASE_TIMEOUT_MS + electionMs,
+      pauseBackground: () => this.#pauseBackground(),
+      onRemoved: () => this.#noteRemoved(),
+    })
+  }
+
+  #newTimeoutCause(memberId: MemberId): TimeoutCause {
+    const { clock, electionMs } = this.#options
+    return new TimeoutCause({
+      clock,
+      memberId,
+      electionMs,
+      leader: () => this.#raftNode.leader,
+      voters: () => this.#applier.membership.voters.map(({ id }) => id),
+      activeSinceMs: (id) => this.peers.activeSinceMs(id),
+    })
+  }
+
+  #newReconfiguration(memberId: MemberId): Reconfiguration {
+    const { clock, strictReconfigCheck } = this.#options
+    const ports = {
+      membership: this.#applier.membership,
+      raftStatus: () => this.#raftNode.status(),
+      activeSinceMs: (id: MemberId) => this.peers.activeSinceMs(id),
+      clock,
+    }
+    return new Reconfiguration(ports, { memberId, strict: strictReconfigCheck })
+  }
+
+  #newClusterService(timeoutMs: number): ClusterService {
+    const { clock, logger, wallMs, maxLearners, heartbeatMs } = this.#options
+    const parts = {
+      logger,
+      membership: this.#applier.membership,
+      reconfiguration: this.#reconfiguration,
+      proposer: this.#proposer,
+      readIndex: this.#readIndex,
+      headers: this.#headers,
+      clock,
+      wallMs,
+      leader: () => this.#raftNode.leader,
+      forwardPromote: (leader: MemberId, id: MemberId) => this.peers.calls.promote(leader, id),
+      pause: async () => {
+        await delay(heartbeatMs)
+        return !this.#isStopped
+      },
+    }
+    return new ClusterService(parts, { maxLearners, timeoutMs })
+  }
+
+  #newCorruptionCheck(memberId: MemberId): CorruptionCheck {
+    const { logger } = this.#options
+    const { alarms, membership, stateHash } = this.#applier
+    return new CorruptionCheck(stateHash, {
+      memberId,
+      logger,
+      // Why not while corrupt: then this member is no measure for the others.
+      isLeader: () => this.#raftNode.isLeader && this.#quarantine.refusal() === undefined,
+      otherMembers: () => membership.members.map(({ id }) => id).filter((id) => id !== memberId),
+      ask: (peer, point) => this.peers.calls.compareState(peer, point),
+      isAlarmed: (id) => alarms.list(AlarmType.CORRUPT).some((alarm) => alarm.memberId === id),
+      raiseAlarm: async (id) => {
+        const value = { action: AlarmAction.ACTIVATE, memberId: id, alarm: AlarmType.CORRUPT }
+        const outcome = await this.#proposer.propose({ case: 'alarm', value }, 'upkeep')
+        return outcome.ok
+      },
+    })
+  }
+
+  #newAutoCompactor(): AutoCompactor | undefined {
+    const { autoCompaction, logger } = this.#options
+    if (autoCompaction === undefined) return undefined
+    return new AutoCompactor(autoCompaction, {
+      logger,
+      currentRevision: () => this.#applier.store.currentRevision,
+      isLeader: () => this.#raftNode.isLeader,
+      compact: (revision) => {
+        const value = { revision, physical: false }
+        return this.#proposer.propose({ case: 'compaction', value }, 'upkeep')
+      },
+    })
   }
 
   /** A lone voter has nobody to wait for. In a new log its own entry makes it a voter first. */
   #campaignIfAlone(): void {
     if (this.#campaigned) return
     const { memberId } = this.#headers
-    const { members } = this.#applier.membership
-    if (members.length !== 1 || members[0]?.id !== memberId) return
+    const { voters } = this.#applier.membership
+    if (voters.length !== 1 || voters[0]?.id !== memberId) return
     this.#campaigned = true
     this.#raftNode.campaign()
   }
 
+  /** What the log ended in at the start may be replaced by less: it is ended by what it has now. */
   #isReady(): boolean {
-    return this.#applier.appliedIndex >= this.#replayTo && this.#raftNode.leader !== NO_MEMBER
+    if (this.#onReplayed === undefined || this.#raftNode.leader === NO_MEMBER) return false
+    const end = Math.min(this.#replayTo, this.#raftNode.status().lastIndex)
+    return this.#applier.appliedIndex >= end
   }
 
   /** Resolves when there is a leader, and everything that was in the log at start is applied. */
@@ -402,7 +689,7 @@ export class Server {
   async #proposeUntilApplied(request: Parameters<Proposer['propose']>[0]): Promise<void> {
     for (;;) {
       const outcome = await this.#proposer.propose(request, 'upkeep')
-      if (outcome.ok || outcome.error === 'stopped') return
+      if (outcome.ok || this.#isStopped) return
       this.#options.logger.warn('publishing is tried again', { reason: outcome.error })
       await new Promise((resolve) => setTimeout(resolve, this.#options.heartbeatMs))
     }

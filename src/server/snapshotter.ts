@@ -11,9 +11,7 @@ import type { Applier } from './applier.ts'
 import { encodeCheckpoint } from './checkpoint.ts'
 import { unmeasured, type Measure } from './measure.ts'
 
-/** Entries kept behind a checkpoint, so that a slow member catches up from the log. */
-const CATCH_UP_ENTRIES = 5000
-/** But no more than about this, beyond what has come since the checkpoint before. */
+/** Entries kept behind a checkpoint are about this much at most, beyond what came since the last. */
 const CATCH_UP_BYTES = 64 * 1024 * 1024
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 /** Checkpoints closer together than this are one mark, so that idle compactions leave no trail. */
@@ -25,11 +23,20 @@ interface Mark {
   readonly bytes: number
 }
 
+export interface SnapshotterOptions {
+  /** Applied entries between two checkpoints. */
+  readonly snapshotCount: number
+  /** Entries kept behind a checkpoint, so that a slow member catches up from the log. */
+  readonly catchUpEntries: number
+  /** Entries behind this index are needed, by a member that is being sent a snapshot. */
+  readonly heldIndex: () => number
+}
+
 export class Snapshotter {
   readonly #applier: Applier
   readonly #state: StateStore
   readonly #compactLog: (index: number) => Promise<void>
-  readonly #snapshotCount: number
+  readonly #options: SnapshotterOptions
   readonly #logger: Logger
   readonly #measure: Measure
   #durableIndex: number
@@ -45,14 +52,14 @@ export class Snapshotter {
     applier: Applier,
     state: StateStore,
     compactLog: (index: number) => Promise<void>,
-    snapshotCount: number,
+    options: SnapshotterOptions,
     logger: Logger,
     measure: Measure = unmeasured,
   ) {
     this.#applier = applier
     this.#state = state
     this.#compactLog = compactLog
-    this.#snapshotCount = snapshotCount
+    this.#options = options
     this.#logger = logger
     this.#measure = measure
     this.#durableIndex = applier.appliedIndex
@@ -72,7 +79,14 @@ export class Snapshotter {
     if (this.#running !== undefined) return
     const entries = this.#applier.appliedIndex - this.#durableIndex
     const bytes = this.#appliedBytes - this.#durableBytes
-    if (entries >= this.#snapshotCount || bytes >= CHECKPOINT_BYTES) void this.#start()
+    if (entries >= this.#options.snapshotCount || bytes >= CHECKPOINT_BYTES) void this.#start()
+  }
+
+  /** Another member's state was put in place of this one's, with its checkpoint. */
+  onInstalled(): void {
+    this.#durableIndex = this.#applier.appliedIndex
+    this.#durableBytes = this.#appliedBytes
+    this.#marks = []
   }
 
   /** Resolves when a checkpoint at the current applied index or later is on disk. */
@@ -110,9 +124,10 @@ export class Snapshotter {
     })
     const last = this.#marks.at(-1)
     if (last === undefined || mark.bytes - last.bytes >= MARK_BYTES) this.#marks.push(mark)
-    const compactIndex = Math.max(
-      mark.index - CATCH_UP_ENTRIES,
-      this.#indexBehindCatchUpBytes(mark),
+    const { catchUpEntries, heldIndex } = this.#options
+    const compactIndex = Math.min(
+      Math.max(mark.index - catchUpEntries, this.#indexBehindCatchUpBytes(mark)),
+      heldIndex(),
     )
     if (compactIndex > 0) await this.#compactLog(compactIndex)
   }

@@ -8,10 +8,22 @@ export class WatchFeeder {
   readonly #hub: WatchHub
   #running: Promise<void> | undefined
   #stopped = false
+  #paused = false
 
   constructor(hub: WatchHub) {
     this.#hub = hub
     hub.onHungry(() => this.#start())
+  }
+
+  /** Resolves when no history is being read, and none will be until `resume`. */
+  async pause(): Promise<void> {
+    this.#paused = true
+    await this.#running
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#hub.hasHungry) this.#start()
   }
 
   /** Resolves when no history is being read any more. */
@@ -20,8 +32,12 @@ export class WatchFeeder {
     await this.#running
   }
 
+  get #isHalted(): boolean {
+    return this.#stopped || this.#paused
+  }
+
   #start(): void {
-    if (this.#stopped) return
+    if (this.#isHalted) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
       if (this.#hub.hasHungry) this.#start()
@@ -31,7 +47,7 @@ export class WatchFeeder {
   async #run(): Promise<void> {
     // Why first: a watcher turns hungry in the middle of other work.
     await nextTurn()
-    while (!this.#stopped) {
+    while (!this.#isHalted) {
       const round = this.#hub.beginRound()
       if (round === undefined) return
       await this.#feed(round)
@@ -45,7 +61,7 @@ export class WatchFeeder {
       for await (const batch of round.history()) {
         round.push(batch)
         await this.#step(round)
-        if (round.isEmpty || this.#stopped) return
+        if (round.isEmpty || this.#isHalted) return
       }
       round.endHistory()
     }
@@ -53,6 +69,6 @@ export class WatchFeeder {
   }
 
   async #step(round: CatchUpRound): Promise<void> {
-    while (round.step() && !this.#stopped) await nextTurn()
+    while (round.step() && !this.#isHalted) await nextTurn()
   }
 }

@@ -157,6 +157,33 @@ test('a port that is taken is reported with its code', async () => {
   other.close()
 })
 
+test('what comes before a held listener opens waits, and is served then', async () => {
+  const logger = recordingLogger([])
+  const engine = new GrpcJsEngine([], { logger, maxReceiveBytes: 1 })
+  const result = await Listener.listen(
+    { host: '127.0.0.1', port: 0 },
+    { engine, logger, isHeld: true, onRequest: (_request, response) => response.end('late') },
+  )
+  if (!result.ok) throw new Error(result.message)
+  const { listener } = result
+  const keep = new Agent({ keepAlive: true })
+  let isAnswered = false
+  const early = httpGet(listener.port, '/', keep).then((answer) => {
+    isAnswered = true
+    return answer
+  })
+  const gone = connect(listener.port, '127.0.0.1')
+  await once(gone, 'connect')
+  await vi.waitUntil(() => listener.connectionCount === 2)
+  expect(isAnswered).toBe(false)
+  gone.destroy()
+  listener.open()
+  expect(await bodyOf(await early)).toBe('late')
+  expect(await bodyOf(await httpGet(listener.port, '/', keep))).toBe('late')
+  keep.destroy()
+  await listener.close(1000)
+})
+
 test('close ends idle and undecided connections at once', async () => {
   const { listener, client, socket } = bound(await serve())
   const keep = new Agent({ keepAlive: true })

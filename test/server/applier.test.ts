@@ -5,11 +5,17 @@ import { AssertionError } from '../../src/base/assert.ts'
 import type { Key } from '../../src/base/key.ts'
 import { decodeKeyValue } from '../../src/mvcc/kv.ts'
 import type { Entry } from '../../src/raft/types.ts'
-import { AlarmRequest_AlarmAction, AlarmType } from '../../src/rpc/codec/etcdserverpb.ts'
+import {
+  AlarmRequest_AlarmAction,
+  AlarmType,
+  type MemberInput,
+} from '../../src/rpc/codec/etcdserverpb.ts'
 import { ConfChange_Type, encodeInternalRequest } from '../../src/rpc/codec/quoratepb.ts'
 import type { Applied } from '../../src/server/applier.ts'
+import { applyPut } from '../../src/server/apply-txn.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/server/checkpoint.ts'
 import {
+  changeEntry,
   confChangeEntry,
   entryDraft,
   memberIdOf,
@@ -35,6 +41,8 @@ import {
 const { ACTIVATE, DEACTIVATE, GET } = AlarmRequest_AlarmAction
 const OTHER_MEMBER = memberIdOf(2)
 
+type Request = Parameters<typeof requestEntry>[0]
+
 /** Applies requests one after another, each at the next index. */
 class Log {
   readonly member: Member
@@ -48,7 +56,7 @@ class Log {
     return new Log(await Member.start())
   }
 
-  apply(request: Parameters<typeof requestEntry>[0]): Applied['outcome'] {
+  apply(request: Request): Applied['outcome'] {
     const applied = this.member.apply(requestEntry(request, ++this.index))
     if (applied === undefined) throw new Error('a request has an outcome')
     return applied.outcome
@@ -200,28 +208,173 @@ describe('alarms', () => {
   })
 })
 
-describe('membership', () => {
-  test('a change goes to Raft, and the configuration it answers goes into the checkpoint', async () => {
+describe('a change of the members', () => {
+  const { ADD_VOTER, ADD_LEARNER, PROMOTE, UPDATE, REMOVE } = ConfChange_Type
+  const [one, two, three] = [memberIdOf(1), memberIdOf(2), memberIdOf(3)]
+
+  /** A cluster of voter one and learner two, and the index of its last entry. */
+  async function voterAndLearner(): Promise<Member> {
     const member = await Member.start()
-    member.apply(confChangeEntry(ConfChange_Type.ADD_VOTER, memberIdOf(2), 1))
-    member.apply(confChangeEntry(ConfChange_Type.ADD_VOTER, memberIdOf(1), 2))
-    member.apply(confChangeEntry(ConfChange_Type.REMOVE, memberIdOf(2), 3))
+    member.apply(changeEntry({ type: ADD_VOTER, member: { id: one, peerUrls: ['http://p:1'] } }, 1))
+    const learner = { id: two, name: 'two', peerUrls: ['http://p:2'], isLearner: true }
+    member.apply(changeEntry({ type: ADD_LEARNER, member: learner }, 2))
+    return member
+  }
+
+  test('goes to Raft, and the configuration it answers goes into the checkpoint', async () => {
+    const member = await voterAndLearner()
+    expect(member.applier.checkpoint().confState).toMatchObject({ voters: [one], learners: [two] })
+    member.apply(changeEntry({ type: PROMOTE, member: { id: two } }, 3))
+    expect(member.applier.checkpoint().confState).toMatchObject({ voters: [one, two] })
+    member.apply(changeEntry({ type: REMOVE, member: { id: one } }, 4))
     const { confState, membership } = member.applier.checkpoint()
-    expect(confState.voters).toEqual([memberIdOf(1)])
-    expect(membership).toMatchObject({
-      members: [{ id: memberIdOf(1), peerUrls: ['http://p:2'] }],
-      removed: [memberIdOf(2)],
+    expect(confState).toMatchObject({ voters: [two], learners: [] })
+    expect(membership).toMatchObject({ members: [{ id: two, isLearner: false }], removed: [one] })
+    expect(member.changes).toEqual([
+      { steps: [{ type: 'add-voter', id: one }], transition: 'auto' },
+      { steps: [{ type: 'add-learner', id: two }], transition: 'auto' },
+      { steps: [{ type: 'add-voter', id: two }], transition: 'auto' },
+      { steps: [{ type: 'remove', id: one }], transition: 'auto' },
+    ])
+  })
+
+  test('answers its proposer with all members', async () => {
+    const member = await voterAndLearner()
+    const entry = changeEntry({ type: PROMOTE, member: { id: two }, requestId: 77 }, 3)
+    expect(member.apply(entry)).toEqual({
+      operation: 'confChange',
+      proposer: PROPOSER,
+      requestId: 77,
+      outcome: { ok: true, revision: 1, response: { members: member.applier.membership.members } },
     })
   })
 
-  test('a removed member does not come back', async () => {
+  test('that nobody asked for through a request answers nobody', async () => {
     const member = await Member.start()
-    member.apply(confChangeEntry(ConfChange_Type.ADD_VOTER, memberIdOf(2), 1))
-    member.apply(confChangeEntry(ConfChange_Type.REMOVE, memberIdOf(2), 2))
-    const again = confChangeEntry(ConfChange_Type.ADD_VOTER, memberIdOf(2), 3)
-    expect(() => member.apply(again)).toThrow(AssertionError)
+    const change = { type: ADD_VOTER, member: { id: one }, requestId: 0 }
+    expect(member.apply(changeEntry(change, 1))).toBeUndefined()
+    expect(member.applier.membership.get(one)).toBeDefined()
   })
 
+  test('of peer URLs leaves the vote, the name and the configuration alone', async () => {
+    const member = await voterAndLearner()
+    const { confState } = member.applier
+    member.changes.length = 0
+    const update = { id: two, name: 'other', peerUrls: ['http://p:9'], isLearner: false }
+    member.apply(changeEntry({ type: UPDATE, member: update }, 3))
+    expect(member.changes).toEqual([])
+    expect(member.applier.confState).toBe(confState)
+    expect(member.applier.membership.get(two)).toEqual({
+      id: two,
+      name: 'two',
+      peerUrls: ['http://p:9'],
+      clientUrls: [],
+      isLearner: true,
+    })
+  })
+
+  test('that cannot be made changes nothing but the index, and does not reach Raft', async () => {
+    const member = await voterAndLearner()
+    member.apply(changeEntry({ type: ADD_VOTER, member: { id: three } }, 3))
+    member.apply(changeEntry({ type: REMOVE, member: { id: three } }, 4))
+    member.changes.length = 0
+    const state = (): object => {
+      return { ...member.applier.checkpoint(), appliedIndex: undefined, stateHash: undefined }
+    }
+    const before = state()
+    const used = { id: '00000000000000ff', peerUrls: ['http://p:1'] }
+    const cases: readonly [type: number, of: MemberInput, error: string][] = [
+      [ADD_VOTER, { id: one, peerUrls: ['http://new:1'] }, 'member-exists'],
+      [ADD_VOTER, used, 'peer-url-exists'],
+      [ADD_VOTER, { id: three }, 'member-removed'],
+      [ADD_LEARNER, { id: '00000000000000ff', peerUrls: ['http://new:1'] }, 'too-many-learners'],
+      [PROMOTE, { id: one }, 'member-not-learner'],
+      [PROMOTE, { id: three }, 'member-removed'],
+      [UPDATE, { id: '' }, 'member-not-found'],
+      [UPDATE, { id: two, peerUrls: ['http://p:1'] }, 'peer-url-exists'],
+      [REMOVE, { id: '00000000000000ff' }, 'member-not-found'],
+    ]
+    for (const [i, [type, of, error]] of cases.entries()) {
+      const applied = member.apply(changeEntry({ type, member: of }, 5 + i))
+      expect(applied?.outcome, error).toEqual({ ok: false, error })
+    }
+    expect(member.changes).toEqual([])
+    expect(state()).toEqual(before)
+    expect(member.applier.appliedIndex).toBe(13)
+  })
+
+  test('has a vote or none by its type, whatever its member says', async () => {
+    const member = await voterAndLearner()
+    const more = { id: three, peerUrls: ['http://p:3'], isLearner: true }
+    member.apply(changeEntry({ type: ADD_VOTER, member: more }, 3))
+    expect(member.applier.membership.get(three)?.isLearner).toBe(false)
+  })
+
+  test('takes the number of learners there may be from its entry', async () => {
+    const member = await voterAndLearner()
+    const another = { id: three, peerUrls: ['http://p:3'], isLearner: true }
+    member.apply(changeEntry({ type: ADD_LEARNER, member: another, maxLearners: 2 }, 3))
+    expect(member.applier.membership.learnerCount).toBe(2)
+  })
+
+  test('without data ends the joint configuration', async () => {
+    const member = await voterAndLearner()
+    const empty: Entry = { index: 3, term: 1, type: 'EntryConfChange', data: new Uint8Array(0) }
+    expect(member.apply(empty)).toBeUndefined()
+    expect(member.changes.at(-1)).toEqual({ steps: [], transition: 'auto' })
+    expect(member.applier.appliedIndex).toBe(3)
+  })
+
+  test('of a type that this version does not know is an assertion, not a guess', async () => {
+    const member = await Member.start()
+    for (const change of [{ type: 99, member: { id: one } }, { type: ADD_VOTER }]) {
+      expect(() => member.apply(changeEntry(change, 1))).toThrow(AssertionError)
+    }
+  })
+
+  test('tells whether this member is a learner', async () => {
+    const member = await Member.start()
+    expect(member.applier.isLearner).toBe(false)
+    member.apply(changeEntry({ type: ADD_LEARNER, member: { id: MEMBER_ID } }, 1))
+    expect(member.applier.isLearner).toBe(true)
+    member.apply(changeEntry({ type: PROMOTE, member: { id: MEMBER_ID } }, 2))
+    expect(member.applier.isLearner).toBe(false)
+  })
+})
+
+describe('a state that another member sent', () => {
+  test('takes the place of this one, but for the identity', async () => {
+    const other = await Log.start()
+    const add = changeEntry({ type: ConfChange_Type.ADD_VOTER, member: { id: OTHER_MEMBER } }, 1)
+    other.member.apply(add)
+    other.index = 1
+    other.alarm(ACTIVATE, AlarmType.NOSPACE, OTHER_MEMBER)
+    const sent = { ...other.member.applier.checkpoint(), memberId: OTHER_MEMBER, stateHash: 42 }
+
+    const { applier } = await Member.start()
+    applier.alarms.activate({ memberId: MEMBER_ID, type: AlarmType.CORRUPT })
+    let told = 0
+    applier.membership.onChanged(() => told++)
+    applier.adopt(sent)
+    expect(applier.checkpoint()).toEqual({ ...sent, memberId: MEMBER_ID })
+    expect(applier.appliedIndex).toBe(2)
+    expect(applier.stateHash.newest).toEqual({ index: 2, term: 1, hash: 42 })
+    expect(told).toBe(1)
+  })
+
+  test('is newer, and of the same cluster', async () => {
+    const log = await Log.start()
+    log.put('a')
+    const { applier } = log.member
+    const sent = applier.checkpoint()
+    expect(() => applier.adopt(sent)).toThrow(AssertionError)
+    const foreign = { ...sent, appliedIndex: 9, clusterId: '00000000000000c2' }
+    expect(() => applier.adopt(foreign)).toThrow(AssertionError)
+    expect(applier.appliedIndex).toBe(1)
+  })
+})
+
+describe('membership', () => {
   test('a member publishes its name and URLs; an unknown one is ignored', async () => {
     const log = await Log.start()
     log.member.apply(confChangeEntry(ConfChange_Type.ADD_VOTER, MEMBER_ID, ++log.index))
@@ -248,6 +401,73 @@ describe('membership', () => {
     log.apply({ case: 'clusterVersion', value: { version: '3.6.0' } })
     expect(log.member.applier.membership.clusterVersion).toBe('3.6.0')
     expect(log.member.applier.checkpoint().membership.clusterVersion).toBe('3.6.0')
+  })
+})
+
+describe('the state hash', () => {
+  test('takes in every kind of entry, with what applying it came to', async () => {
+    const one = await Log.start()
+    const other = await Log.start()
+    const hashes = (): number[] => [one, other].map((log) => log.member.applier.stateHash.value)
+    const both = (apply: (log: Log) => void): void => {
+      const before = hashes()[0]
+      for (const log of [one, other]) apply(log)
+      expect(hashes()[0]).toBe(hashes()[1])
+      expect(hashes()[0]).not.toBe(before)
+    }
+    const noOp = (log: Log, type: Entry['type']): void => {
+      log.member.apply({ index: ++log.index, term: 1, type, data: new Uint8Array(0) })
+    }
+    const add = ConfChange_Type.ADD_VOTER
+    both((log) => log.put('a'))
+    both((log) => noOp(log, 'EntryNormal'))
+    both((log) => noOp(log, 'EntryConfChange'))
+    both((log) => void log.member.apply(confChangeEntry(add, OTHER_MEMBER, ++log.index)))
+    both((log) => log.alarm(ACTIVATE, AlarmType.NOSPACE))
+    both((log) => log.put('refused'))
+  })
+
+  /** What two members were made to be, behind their backs, before the same entry came to both. */
+  const SPOILED: readonly [what: string, spoil: (log: Log, i: number) => void, Request][] = [
+    [
+      'keys',
+      ({ member: { applier } }, i) => {
+        const { store, leases } = applier
+        applyPut({ store, leases, onCommit: () => undefined }, putRequest({ key: k(`x${i}`) }))
+      },
+      { case: 'deleteRange', value: deleteRequest({ key: k('x'), rangeEnd: k('y') }) },
+    ],
+    [
+      'outcomes',
+      ({ member: { applier } }, i) => {
+        if (i === 1) applier.alarms.activate({ memberId: MEMBER_ID, type: AlarmType.CORRUPT })
+      },
+      { case: 'compaction', value: { revision: 99, physical: false } },
+    ],
+  ]
+
+  test.each(SPOILED)('differs for good where %s differ', async (_what, spoil, request) => {
+    const logs = [await Log.start(), await Log.start()]
+    const hashes = (): Set<number> => new Set(logs.map((log) => log.member.applier.stateHash.value))
+    for (const [i, log] of logs.entries()) spoil(log, i)
+    expect(hashes().size).toBe(1)
+    for (const log of logs) log.apply(request)
+    expect(hashes().size).toBe(2)
+    for (const log of logs) log.alarm(DEACTIVATE, AlarmType.CORRUPT)
+    for (const log of logs) log.put('a')
+    expect(hashes().size).toBe(2)
+  })
+
+  test('goes on from the checkpoint', async () => {
+    const log = await Log.start()
+    log.put('a')
+    await log.member.save()
+    const again = new Log(await Member.start(log.member.disk))
+    again.index = log.index
+    for (const one of [log, again]) one.put('b')
+    const { newest } = log.member.applier.stateHash
+    expect(newest).toMatchObject({ index: 2, term: 1 })
+    expect(again.member.applier.stateHash.newest).toEqual(newest)
   })
 })
 
@@ -319,12 +539,9 @@ async function runSteady(drafts: readonly EntryDraft[]): Promise<SteadyRun> {
   const { store } = member.applier
   const entries: Entry[] = []
   const outcomes: (Applied | undefined)[] = []
-  const removed = new Set<number>()
   let term = 1
   for (const draft of drafts) {
     if (draft.type === 'no-op' && draft.newTerm) term++
-    if (draft.type === 'add-member' && removed.has(draft.member)) continue
-    if (draft.type === 'remove-member') removed.add(draft.member)
     const marks = { current: store.currentRevision, compacted: store.compactedRevision }
     const entry = toEntry(draft, entries.length + 1, term, marks)
     entries.push(entry)

@@ -9,16 +9,25 @@ import {
   type Method,
 } from '../../src/rpc/engine.ts'
 import { CallGuard } from '../../src/server/call-guard.ts'
+import type { ErrorName } from '../../src/server/errors.ts'
 
 const CODEC = { decode: () => ({}), encode: () => new Uint8Array(0) }
 
 let handled: string[]
 let hasLeader: boolean
+let isLearner: boolean
+let refusal: ErrorName | undefined
 let guard: CallGuard
 beforeEach(() => {
   handled = []
   hasLeader = true
-  guard = new CallGuard(() => hasLeader)
+  isLearner = false
+  refusal = undefined
+  guard = new CallGuard({
+    hasLeader: () => hasLeader,
+    isLearner: () => isLearner,
+    refusal: () => refusal,
+  })
 })
 
 const METHODS: readonly Method[] = [
@@ -32,22 +41,28 @@ const METHODS: readonly Method[] = [
 
 /** Calls all three kinds of method; the errors that they throw, by their messages. */
 function callAll(metadata: Readonly<Record<string, string>>): string[] {
+  return METHODS.map((method) => call(method, metadata))
+}
+
+function call(
+  method: Method,
+  metadata: Readonly<Record<string, string>> = {},
+  request: object = {},
+): string {
   const context: CallContext = {
     metadata: (name) => metadata[name],
     peerAddress: 'test:1',
     cancelled: false,
     onCancel: () => undefined,
   }
-  return METHODS.map((method) => {
-    const guarded = guard.guard(method) as { handle(...given: unknown[]): unknown }
-    try {
-      const streams = method.kind === 'unary' ? [] : [{}]
-      guarded.handle({}, ...streams, context)
-      return 'ok'
-    } catch (error) {
-      return (error as Error).message
-    }
-  })
+  const guarded = guard.guard(method) as { handle(...given: unknown[]): unknown }
+  try {
+    const streams = method.kind === 'unary' ? [] : [{}]
+    guarded.handle(request, ...streams, context)
+    return 'ok'
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 const all = (outcome: string): string[] => [outcome, outcome, outcome]
@@ -74,6 +89,68 @@ describe('a call of any kind', () => {
     expect(handled).toEqual([])
     const version = Buffer.from('3.6·é', 'utf8').toString('latin1')
     expect(callAll({ 'client-api-version': version })).toEqual(all('ok'))
+  })
+})
+
+describe('a learner', () => {
+  const NOT_HERE = 'etcdserver: rpc not supported for learner'
+  const callPath = (path: string, kind: Method['kind'], request: object = {}): string => {
+    const method = METHODS.find((one) => one.kind === kind)!
+    return call({ ...method, path }, {}, request)
+  }
+  beforeEach(() => {
+    isLearner = true
+  })
+
+  test('serves what is here: its status, serializable ranges and its snapshot', () => {
+    expect(callPath('/etcdserverpb.Maintenance/Status', 'unary')).toBe('ok')
+    expect(callPath('/etcdserverpb.Maintenance/Snapshot', 'server-stream')).toBe('ok')
+    expect(callPath('/etcdserverpb.KV/Range', 'unary', { serializable: true })).toBe('ok')
+    expect(callPath('/etcdserverpb.KV/Range', 'unary', { serializable: false })).toBe(NOT_HERE)
+    expect(handled.length).toBe(3)
+  })
+
+  test.each<[kind: Method['kind'], path: string]>([
+    ['unary', '/etcdserverpb.KV/Put'],
+    ['unary', '/etcdserverpb.Cluster/MemberList'],
+    ['unary', '/etcdserverpb.Maintenance/HashKV'],
+    ['unary', '/etcdserverpb.Maintenance/MoveLeader'],
+    ['unary', '/v3lockpb.Lock/Lock'],
+    ['unary', '/grpc.health.v1.Health/Check'],
+    ['server-stream', '/etcdserverpb.KV/RangeStream'],
+    ['bidi', '/etcdserverpb.Watch/Watch'],
+    ['bidi', '/etcdserverpb.Lease/LeaseKeepAlive'],
+  ])('does not serve %s %s, as etcd', (kind, path) => {
+    expect(callPath(path, kind, { serializable: true })).toBe(NOT_HERE)
+    expect(handled).toEqual([])
+    isLearner = false
+    expect(callPath(path, kind)).toBe('ok')
+  })
+
+  test('says so before it says that there is no leader', () => {
+    hasLeader = false
+    expect(callAll({ hasleader: 'true' })).toEqual(all(NOT_HERE))
+  })
+})
+
+describe('a member in quarantine', () => {
+  test.each<[path: string, isRefused: boolean]>([
+    ['/etcdserverpb.KV/Range', true],
+    ['/etcdserverpb.KV/RangeStream', true],
+    ['/etcdserverpb.Watch/Watch', true],
+    ['/etcdserverpb.Lease/LeaseTimeToLive', true],
+    ['/v3lockpb.Lock/Lock', true],
+    ['/v3electionpb.Election/Observe', true],
+    ['/etcdserverpb.Maintenance/Status', false],
+    ['/etcdserverpb.Maintenance/Alarm', false],
+    ['/etcdserverpb.Cluster/MemberList', false],
+    ['/grpc.health.v1.Health/Check', false],
+  ])('%s is refused: %s', (path, isRefused) => {
+    refusal = 'corrupt'
+    const outcomes = METHODS.map((method) => call({ ...method, path }))
+    expect(outcomes).toEqual(all(isRefused ? 'etcdserver: corrupt cluster' : 'ok'))
+    refusal = undefined
+    expect(METHODS.map((method) => call({ ...method, path }))).toEqual(all('ok'))
   })
 })
 

@@ -8,6 +8,7 @@ import { requestEntry } from './support/arbitrary-entries.ts'
 import { isSettled, ManualClock, recordingLogger, turns, turnsUntil } from './support/doubles.ts'
 import { Member } from './support/member.ts'
 import { k, putRequest } from './support/requests.ts'
+import { snapshotterOptions } from './support/snapshotter.ts'
 
 class Harness {
   readonly member: Member
@@ -19,7 +20,7 @@ class Harness {
     const logger = recordingLogger()
     const state = new MemoryStateStore(member.disk, (finish) => void this.#steps.push(finish))
     const forget = async (): Promise<void> => undefined
-    const snapshotter = new Snapshotter(member.applier, state, forget, 1_000_000, logger)
+    const snapshotter = new Snapshotter(member.applier, state, forget, snapshotterOptions(), logger)
     this.compactor = new Compactor(member.applier.store, snapshotter, new ManualClock(), logger)
   }
 

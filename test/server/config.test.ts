@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseCommandLine, type Config, type ParsedCommandLine } from '../../src/server/config.ts'
+import type { InitialMember } from '../../src/server/initial-cluster.ts'
 
 const FILE = '/etc/quorate.yml'
 
@@ -42,6 +43,19 @@ function failure(
   return result.message
 }
 
+function membersOf({ initialCluster }: Config): readonly InitialMember[] {
+  if (!initialCluster.ok) throw new Error(initialCluster.message)
+  return initialCluster.members
+}
+
+/** What a start without a data directory is refused with; with one, these settings do. */
+function newMemberFailure(...argv: string[]): string {
+  const { initialCluster } = config(...argv)
+  if (initialCluster.ok) throw new Error('not refused')
+  expect(initialCluster.message).not.toContain('\n')
+  return initialCluster.message
+}
+
 const inFile = (text: string): Config => run(['--config-file', FILE], {}, { [FILE]: text }).config
 const fileFailure = (text: string): string => failure(['--config-file', FILE], {}, { [FILE]: text })
 
@@ -59,12 +73,23 @@ describe('without any setting', () => {
         advertiseClientUrls: [client],
         listenPeerUrls: [peer],
         initialAdvertisePeerUrls: [peer],
-        initialCluster: [{ name: 'default', peerUrls: ['http://localhost:2380'] }],
+        initialCluster: {
+          ok: true,
+          members: [{ name: 'default', peerUrls: ['http://localhost:2380'] }],
+          given: false,
+        },
         initialClusterToken: 'etcd-cluster',
         initialClusterState: 'new',
+        forceNewCluster: false,
         heartbeatIntervalMs: 100,
         electionTimeoutMs: 1000,
         snapshotCount: 10000,
+        snapshotCatchUpEntries: 5000,
+        preVote: true,
+        initialElectionTickAdvance: true,
+        strictReconfigCheck: true,
+        maxLearners: 1,
+        autoCompaction: undefined,
         quotaBackendBytes: 2147483648,
         maxRequestBytes: 1572864,
         maxTxnOps: 128,
@@ -82,7 +107,7 @@ describe('without any setting', () => {
   test('nobody can change them afterwards', () => {
     const settings = config()
     expect(Object.isFrozen(settings)).toBe(true)
-    expect(Object.isFrozen(settings.initialCluster[0]?.peerUrls)).toBe(true)
+    expect(Object.isFrozen(membersOf(settings)[0]?.peerUrls)).toBe(true)
   })
 })
 
@@ -90,7 +115,7 @@ describe('what follows from other settings', () => {
   test('the name is in the default data directory and the default initial cluster', () => {
     const settings = config('--name', 'n1', '--initial-advertise-peer-urls', 'http://10.0.0.1:1')
     expect(settings.dataDirectory).toBe('n1.etcd')
-    expect(settings.initialCluster).toEqual([{ name: 'n1', peerUrls: ['http://10.0.0.1:1'] }])
+    expect(membersOf(settings)).toEqual([{ name: 'n1', peerUrls: ['http://10.0.0.1:1'] }])
   })
 
   test.each([
@@ -181,13 +206,26 @@ describe('URLs', () => {
 describe('lists', () => {
   test('a member of the initial cluster may have several URLs', () => {
     const urls = 'http://10.0.0.2:1,http://10.0.0.1:1'
-    const { initialCluster } = config(
+    const settings = config(
       `--initial-cluster=default=${urls.replace(',', ',default=')}`,
       `--initial-advertise-peer-urls=${urls}`,
     )
-    expect(initialCluster).toEqual([
+    expect(membersOf(settings)).toEqual([
       { name: 'default', peerUrls: ['http://10.0.0.1:1', 'http://10.0.0.2:1'] },
     ])
+  })
+
+  test('the initial cluster may have several members', () => {
+    const text = 'a=http://10.0.0.1:2380,default=http://localhost:2380,c=http://c.example:1'
+    expect(config(`--initial-cluster=${text}`).initialCluster).toEqual({
+      ok: true,
+      given: true,
+      members: [
+        { name: 'a', peerUrls: ['http://10.0.0.1:2380'] },
+        { name: 'default', peerUrls: ['http://localhost:2380'] },
+        { name: 'c', peerUrls: ['http://c.example:1'] },
+      ],
+    })
   })
 
   test('several listeners may take any free port', () => {
@@ -221,7 +259,10 @@ describe('choices', () => {
     ['log-format', 'xml', 'expected one of auto, json, console'],
     ['metrics', 'extensive', 'extensive is not supported yet'],
     ['metrics', 'all', 'expected basic'],
-    ['initial-cluster-state', 'maybe', 'expected new or existing'],
+    ['initial-cluster-state', 'maybe', 'expected one of new, existing'],
+    ['auto-compaction-mode', 'hourly', 'expected one of periodic, revision'],
+    ['pre-vote', 'yes', 'expected true or false'],
+    ['max-learners', '-1', 'expected 0 or more'],
     ['max-txn-ops', '-1', 'expected 0 or more'],
     ['max-txn-ops', '1.5', 'expected a whole number'],
     ['max-concurrent-streams', '4294967296', 'expected 4294967295 or less'],
@@ -239,6 +280,30 @@ describe('contradictions are refused in etcd’s words', () => {
       '--advertise-client-urls is required when --listen-client-urls is set explicitly',
     ],
     [
+      ['--election-timeout=499'],
+      '--election-timeout[499ms] should be at least as 5 times as --heartbeat-interval[100ms]',
+    ],
+    [
+      ['--election-timeout=50001'],
+      '--election-timeout[50001ms] is too long, and should be set less than 50000ms',
+    ],
+    [['--heartbeat-interval=0'], '--heartbeat-interval must be >0 (set to 0ms)'],
+    [['--election-timeout=0'], '--election-timeout must be >0 (set to 0ms)'],
+  ])('%j', (argv, message) => {
+    expect(failure(argv)).toBe(message)
+  })
+
+  test('the limits themselves are allowed', () => {
+    expect(config('--election-timeout=500').electionTimeoutMs).toBe(500)
+    expect(config('--election-timeout=50000').electionTimeoutMs).toBe(50000)
+  })
+})
+
+describe('what only a new data directory is refused for, in etcd’s words', () => {
+  const mismatch = '--initial-cluster=default=http://localhost:2399'
+
+  test.each([
+    [
       ['--name=a', '--initial-cluster=b=http://localhost:2380'],
       'couldn\'t find local name "a" in the initial cluster configuration',
     ],
@@ -246,8 +311,9 @@ describe('contradictions are refused in etcd’s words', () => {
       ['--initial-cluster', ''],
       'couldn\'t find local name "default" in the initial cluster configuration',
     ],
+    [['--name='], 'couldn\'t find local name "" in the initial cluster configuration'],
     [
-      ['--initial-cluster=default=http://localhost:2399'],
+      [mismatch],
       '--initial-cluster has default=http://localhost:2399 but missing from ' +
         '--initial-advertise-peer-urls=http://localhost:2380',
     ],
@@ -264,35 +330,91 @@ describe('contradictions are refused in etcd’s words', () => {
       'initial cluster b=http://localhost:2380,default=http://localhost:2380 has duplicate url',
     ],
     [
-      ['--initial-cluster=default=http://localhost:2380,b=http://localhost:1'],
-      '--initial-cluster has 2 members, but more than one is not supported yet',
+      [
+        '--initial-cluster=default=http://localhost:1,b=http://localhost:1',
+        '--initial-cluster-state=existing',
+      ],
+      'initial cluster b=http://localhost:1,default=http://localhost:1 has duplicate url',
     ],
     [
-      ['--initial-cluster-state=existing'],
-      'invalid value "existing" for --initial-cluster-state: joining an existing cluster is not supported yet',
+      ['--initial-cluster=default=https://localhost:2380'],
+      'invalid value "default=https://localhost:2380" for --initial-cluster: ' +
+        'https URLs are not supported yet: https://localhost:2380',
     ],
     [
-      ['--election-timeout=499'],
-      '--election-timeout[499ms] should be at least as 5 times as --heartbeat-interval[100ms]',
+      ['--initial-cluster=default'],
+      'invalid value "default" for --initial-cluster: URL scheme must be http: ',
     ],
-    [
-      ['--election-timeout=50001'],
-      '--election-timeout[50001ms] is too long, and should be set less than 50000ms',
-    ],
-    [['--heartbeat-interval=0'], '--heartbeat-interval must be >0 (set to 0ms)'],
-    [['--election-timeout=0'], '--election-timeout must be >0 (set to 0ms)'],
   ])('%j', (argv, message) => {
-    expect(failure(argv)).toBe(message)
+    expect(newMemberFailure(...argv)).toBe(message)
+  })
+
+  test('who joins has told its URLs to the cluster already', () => {
+    expect(config(mismatch, '--initial-cluster-state=existing').initialCluster.ok).toBe(true)
   })
 
   test('localhost and 127.0.0.1 are the same peer', () => {
     const settings = config('--initial-cluster=default=http://127.0.0.1:2380')
-    expect(settings.initialCluster[0]?.peerUrls).toEqual(['http://127.0.0.1:2380'])
+    expect(membersOf(settings)[0]?.peerUrls).toEqual(['http://127.0.0.1:2380'])
   })
 
-  test('the limits themselves are allowed', () => {
-    expect(config('--election-timeout=500').electionTimeoutMs).toBe(500)
-    expect(config('--election-timeout=50000').electionTimeoutMs).toBe(50000)
+  test('a problem names where the value came from', () => {
+    const { initialCluster } = run([], { ETCD_INITIAL_CLUSTER: 'x' }).config
+    expect(initialCluster).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('"x" for ETCD_INITIAL_CLUSTER: '),
+    })
+  })
+})
+
+describe('automatic compaction', () => {
+  test.each([
+    [[], undefined],
+    [['--auto-compaction-retention='], undefined],
+    [['--auto-compaction-retention=0s'], undefined],
+    [['--auto-compaction-retention=2'], { mode: 'periodic', retentionMs: 7_200_000 }],
+    [['--auto-compaction-retention=10m'], { mode: 'periodic', retentionMs: 600_000 }],
+    [['--auto-compaction-mode=revision'], undefined],
+    [
+      ['--auto-compaction-mode=revision', '--auto-compaction-retention=1000'],
+      { mode: 'revision', retention: 1000 },
+    ],
+  ])('%j', (argv, autoCompaction) => {
+    expect(config(...argv).autoCompaction).toEqual(autoCompaction)
+  })
+
+  test('a retention of the other mode is refused by the name under which it was given', () => {
+    expect(
+      failure(['--auto-compaction-mode=revision'], { ETCD_AUTO_COMPACTION_RETENTION: '1h' }),
+    ).toBe('invalid value "1h" for ETCD_AUTO_COMPACTION_RETENTION: expected a number of revisions')
+  })
+})
+
+describe('what a cluster is told', () => {
+  test('by flags', () => {
+    const settings = config(
+      ...['--initial-cluster-state=existing', '--initial-cluster-token=t', '--force-new-cluster'],
+      ...['--pre-vote=false', '--strict-reconfig-check=F', '--initial-election-tick-advance=0'],
+      ...['--max-learners=3', '--snapshot-catchup-entries=7'],
+    )
+    expect(settings).toMatchObject({
+      initialClusterState: 'existing',
+      initialClusterToken: 't',
+      forceNewCluster: true,
+      preVote: false,
+      strictReconfigCheck: false,
+      initialElectionTickAdvance: false,
+      maxLearners: 3,
+      snapshotCatchUpEntries: 7,
+    })
+  })
+
+  test('by a file', () => {
+    const text = 'pre-vote: false\nauto-compaction-retention: 1\nauto-compaction-mode: periodic\n'
+    expect(inFile(text)).toMatchObject({
+      preVote: false,
+      autoCompaction: { mode: 'periodic', retentionMs: 3_600_000 },
+    })
   })
 })
 

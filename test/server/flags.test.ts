@@ -41,11 +41,15 @@ describe('words are read as Go reads them', () => {
   })
 
   test('a boolean takes a value behind = alone', () => {
-    expect(given('--pre-vote', '--enable-pprof=false')).toEqual({
-      'pre-vote': 'true',
+    expect(given('--force-new-cluster', '-pre-vote=0', '--enable-pprof=false')).toEqual({
+      'force-new-cluster': 'true',
+      'pre-vote': '0',
       'enable-pprof': 'false',
     })
-    expect(outcome('--pre-vote', 'true')).toMatchObject({ message: '"true" is not a valid flag' })
+    for (const flag of ['--pre-vote', '--force-new-cluster', '--enable-pprof']) {
+      const message = '"true" is not a valid flag'
+      expect(outcome(flag, 'true')).toMatchObject({ message })
+    }
   })
 
   test.each([
@@ -99,9 +103,6 @@ describe('flags of etcd that do not exist here', () => {
     'feature-gates',
     'discovery',
     'discovery-srv',
-    'strict-reconfig-check',
-    'auto-compaction-retention',
-    'auto-compaction-mode',
     'v2-deprecation',
     'cert-file',
     'client-cert-auth',
@@ -116,8 +117,6 @@ describe('flags of etcd that do not exist here', () => {
     'enable-log-rotation',
     'distributed-tracing-address',
     'corrupt-check-time',
-    'max-learners',
-    'force-new-cluster',
     'unsafe-no-fsync',
     'enable-v2',
     'proxy',

@@ -27,10 +27,13 @@ class Situation {
   readonly logger = recordingLogger()
   leader = 'a1'
   read: ReadOutcome = 'ready'
+  isLearner = false
   reads = 0
   readonly #api: HttpApi
 
   constructor() {
+    const applier = { alarms: this.alarms }
+    Object.defineProperty(applier, 'isLearner', { get: () => this.isLearner })
     const raftNode = {}
     Object.defineProperty(raftNode, 'leader', { get: () => this.leader })
     const wait = async (): Promise<ReadOutcome> => {
@@ -38,7 +41,7 @@ class Situation {
       return this.read
     }
     const health = new Health(
-      { alarms: this.alarms } as unknown as Applier,
+      applier as unknown as Applier,
       raftNode as unknown as RaftNode,
       { wait } as unknown as ReadIndex,
     )
@@ -175,6 +178,17 @@ describe('/livez and /readyz', () => {
     const [status, body] = await situation.brief('/readyz')
     expect(status).toBe(503)
     expect(body).toContain('[-]data_corruption failed: alarm activated: CORRUPT\n')
+  })
+
+  test('/readyz is not for learners; /livez and /health are', async () => {
+    situation.isLearner = true
+    const [status, body] = await situation.brief('/readyz')
+    expect(status).toBe(503)
+    expect(body).toContain('[-]non_learner failed: not supported for learner\n')
+    expect((await situation.brief('/readyz/non_learner'))[0]).toBe(503)
+    expect((await situation.brief('/readyz?exclude=non_learner'))[0]).toBe(200)
+    expect(await situation.brief('/livez')).toEqual([200, 'ok\n'])
+    expect(await situation.brief('/health')).toEqual(HEALTHY)
   })
 
   test('leave out the checks that are excluded, and only those', async () => {

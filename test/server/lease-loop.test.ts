@@ -24,6 +24,8 @@ class Subject implements LeaseLoopPorts {
   readonly granted: number[] = []
   readonly loop: LeaseLoop
   term: number | undefined = 1
+  /** The other member that leads. */
+  leader: string | undefined
   confirmRead: () => Promise<ReadOutcome> = () => Promise.resolve('ready')
   #index = 0
 
@@ -36,6 +38,10 @@ class Subject implements LeaseLoopPorts {
 
   propose = (request: ProposedRequest): Promise<Outcome<object>> =>
     new Promise((settle) => void this.proposals.push({ request, settle }))
+
+  remoteLeader = (): string | undefined => this.leader
+  renewAt: LeaseLoopPorts['renewAt'] = () => Promise.resolve(undefined)
+  remainingAt: LeaseLoopPorts['remainingAt'] = () => Promise.resolve(undefined)
 
   onGranted = (ttl: number): void => void this.granted.push(ttl)
 
@@ -300,6 +306,102 @@ describe('a renewal', () => {
     expect(await renewal).toEqual({ ok: false, error: 'stopped' })
     expect(await subject.loop.renew(1n)).toEqual({ ok: false, error: 'stopped' })
   })
+})
+
+describe('where another member leads', () => {
+  const LEADER = '00000000000000b2'
+
+  function follower(): Subject {
+    const subject = new Subject()
+    subject.grant(1n, 10)
+    subject.term = undefined
+    subject.leader = LEADER
+    subject.loop.onAdvanced()
+    return subject
+  }
+
+  test('a renewal is that member’s to give', async () => {
+    const subject = follower()
+    const asked: unknown[] = []
+    subject.renewAt = async (leader, id) => {
+      asked.push([leader, id])
+      return { ok: true, ttl: 10 }
+    }
+    expect(await subject.loop.renew(1n)).toEqual({ ok: true, ttl: 10 })
+    expect(asked).toEqual([[LEADER, 1n]])
+    subject.renewAt = async () => ({ ok: false, error: 'lease-not-found' })
+    expect(await subject.loop.renew(1n)).toEqual({ ok: false, error: 'lease-not-found' })
+  })
+
+  test.each([undefined, { ok: false, error: 'not-leader' } as const])(
+    'a question without an answer is asked again, of whoever leads then',
+    async (answer) => {
+      const subject = follower()
+      const asked: string[] = []
+      subject.renewAt = async (leader) => {
+        asked.push(leader)
+        return asked.length < 3 ? answer : { ok: true, ttl: 10 }
+      }
+      const renewal = subject.loop.renew(1n)
+      await turns(2)
+      subject.advance(100)
+      await turns(2)
+      expect(asked).toEqual([LEADER, LEADER])
+      subject.leader = '00000000000000c3'
+      subject.loop.onLeader()
+      expect(await renewal).toEqual({ ok: true, ttl: 10 })
+      expect(asked[2]).toBe('00000000000000c3')
+    },
+  )
+
+  test('a renewal that nobody answers ends with the timeout', async () => {
+    const subject = follower()
+    const renewal = subject.loop.renew(1n)
+    for (let i = 0; i <= TIMEOUT_MS / 100; i++) {
+      await turns(2)
+      subject.advance(100)
+    }
+    expect(await renewal).toEqual({ ok: false, error: 'timeout' })
+  })
+
+  test('a renewal waits while no leader is known, and goes to the one that comes', async () => {
+    const subject = follower()
+    subject.leader = undefined
+    subject.renewAt = async () => ({ ok: true, ttl: 10 })
+    const renewal = subject.loop.renew(1n)
+    expect(await isSettled(renewal)).toBe(false)
+    subject.leader = LEADER
+    subject.loop.onLeader()
+    expect(await renewal).toEqual({ ok: true, ttl: 10 })
+  })
+
+  test('the lease is looked up here, and what it has left there', async () => {
+    const subject = follower()
+    subject.remainingAt = async () => ({ ok: true, remainingMs: 4321 })
+    const lease = subject.table.get(1n)
+    expect(await subject.loop.lookUp(1n)).toEqual({ ok: true, lease, remainingMs: 4321 })
+    subject.remainingAt = async () => ({ ok: false, error: 'lease-not-found' })
+    expect(await subject.loop.lookUp(1n)).toMatchObject({ ok: true, lease: undefined })
+  })
+
+  test('another member that asks is told at once that this one does not lead', async () => {
+    const subject = follower()
+    const refused = { ok: false, error: 'not-leader' }
+    expect(await subject.loop.renewForMember(1n)).toEqual(refused)
+    expect(await subject.loop.remainingForMember(1n)).toEqual(refused)
+  })
+})
+
+test('another member that asks the leader is answered as a client is', async () => {
+  const subject = new Subject()
+  subject.grant(1n, 10)
+  subject.advance(3000)
+  expect(await subject.loop.remainingForMember(1n)).toEqual({ ok: true, remainingMs: 7000 })
+  expect(await subject.loop.renewForMember(1n)).toEqual({ ok: true, ttl: 10 })
+  expect(await subject.loop.remainingForMember(1n)).toEqual({ ok: true, remainingMs: 10_000 })
+  const gone = { ok: false, error: 'lease-not-found' }
+  expect(await subject.loop.renewForMember(2n)).toEqual(gone)
+  expect(await subject.loop.remainingForMember(2n)).toEqual(gone)
 })
 
 test('one entry saves what is left of many leases, and one is in flight at a time', async () => {

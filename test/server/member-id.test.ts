@@ -21,3 +21,7 @@ test('the token and the time of an addition make ids different', () => {
   expect(new Set(ids).size).toBe(3)
   expect(memberIdOf(urls, '', 1_700_000_000)).toBe(memberIdOf(urls, '1700000000'))
 })
+
+test('a member added at run time has the id that etcd gives it in that second', () => {
+  expect(memberIdOf(['http://127.0.0.1:35411'], '', 1_795_444_570)).toBe('010d28b93c9fdc1c')
+})

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 
-import { decodeInternalRequest } from '../../src/rpc/codec/quoratepb.ts'
+import type { ProposeError, ProposeResult } from '../../src/raft/proposals.ts'
+import type { EntryType } from '../../src/raft/types.ts'
+import { decodeConfChange, decodeInternalRequest } from '../../src/rpc/codec/quoratepb.ts'
 import type { Outcome } from '../../src/server/apply-txn.ts'
 import { Proposer, type ProposalSink } from '../../src/server/proposer.ts'
 import { isSettled, ManualClock } from './support/doubles.ts'
@@ -14,11 +16,14 @@ class Sink implements ProposalSink {
   unwrittenBytes = 0
   readonly proposed: Uint8Array[] = []
   applyBacklog = 0
-  hasLeader = true
+  error: ProposeError | undefined
+  /** Set while another member leads: what the next proposals travel in. */
+  forwardId: number | undefined
 
-  propose(data: Uint8Array): { ok: boolean } {
-    if (this.hasLeader) this.proposed.push(data)
-    return { ok: this.hasLeader }
+  propose(_type: EntryType, data: Uint8Array): ProposeResult {
+    if (this.error !== undefined) return { ok: false, error: this.error }
+    this.proposed.push(data)
+    return this.forwardId === undefined ? { ok: true } : { ok: true, forwardId: this.forwardId }
   }
 
   id(i: number): number {
@@ -35,6 +40,7 @@ function setUp(): { sink: Sink; clock: ManualClock; proposer: Proposer } {
     timeoutMs: TIMEOUT_MS,
     maxRequestBytes: MAX_BYTES,
     firstRequestId: 500,
+    timeoutError: (startMs) => (startMs < 3000 ? 'timeout' : 'timeout-leader-fail'),
   })
   return { sink, clock, proposer }
 }
@@ -144,13 +150,110 @@ describe('what is refused at once', () => {
     expect(sink.proposed).toHaveLength(1)
   })
 
-  test('any request without a leader, and nobody waits', async () => {
+  test('a request for which the log of the leader has no room', async () => {
     const { sink, proposer } = setUp()
-    sink.hasLeader = false
-    expect(await put(proposer)).toEqual(failed('no-leader'))
+    sink.error = 'uncommitted-size'
+    expect(await put(proposer)).toEqual(failed('too-many-requests'))
     expect(proposer.pendingCount).toBe(0)
     expect(proposer.failedCount).toBe(1)
   })
+
+  test('any request while more than 64 MiB wait for a leader', async () => {
+    const { sink, clock, proposer } = setUp()
+    sink.error = 'no-leader'
+    const value = { memberId: MEMBER, name: 'n', clientUrls: ['u'.repeat(64 * 1024 * 1024)] }
+    const large = proposer.propose({ case: 'memberAttributes', value }, 'upkeep')
+    expect(await put(proposer)).toEqual(failed('too-many-requests'))
+    clock.advance(TIMEOUT_MS)
+    proposer.expire()
+    expect(await large).toEqual(failed('timeout'))
+    void put(proposer)
+    expect(proposer.pendingCount).toBe(1)
+  })
+})
+
+describe('what is in no log', () => {
+  test.each(['no-leader', 'transferring', 'pending-conf-change', 'removed'] as const)(
+    'is held when it is refused with %s, and proposed once when it is taken',
+    async (error) => {
+      const { sink, proposer } = setUp()
+      sink.error = error
+      const waiting = put(proposer)
+      proposer.offerHeld()
+      expect(await isSettled(waiting)).toBe(false)
+      sink.error = undefined
+      proposer.offerHeld()
+      proposer.offerHeld()
+      expect(sink.proposed).toHaveLength(1)
+      const requestId = sink.id(0)
+      proposer.onApplied({ operation: 'put', proposer: MEMBER, requestId, outcome: outcome(2) })
+      expect(await waiting).toEqual(outcome(2))
+    },
+  )
+
+  test('keeps its order', () => {
+    const { sink, proposer } = setUp()
+    sink.error = 'no-leader'
+    for (let i = 0; i < 3; i++) void put(proposer)
+    sink.error = undefined
+    proposer.offerHeld()
+    expect([0, 1, 2].map((i) => sink.id(i))).toEqual([500, 501, 502])
+  })
+
+  test('is offered again when the leader has refused the message that carried it', async () => {
+    const { sink, proposer } = setUp()
+    sink.forwardId = 7
+    const refused = [put(proposer), put(proposer)]
+    sink.forwardId = 8
+    const taken = put(proposer)
+    proposer.onRefused([7])
+    proposer.onRefused([7])
+    proposer.offerHeld()
+    expect(sink.proposed.map((_, i) => sink.id(i))).toEqual([500, 501, 502, 500, 501])
+    for (const requestId of [500, 501, 502]) {
+      proposer.onApplied({ operation: 'put', proposer: MEMBER, requestId, outcome: outcome(2) })
+    }
+    expect(await Promise.all([...refused, taken])).toEqual(Array(3).fill(outcome(2)))
+  })
+
+  test('is forgotten when its time is over, whatever is refused later', async () => {
+    const { sink, clock, proposer } = setUp()
+    sink.forwardId = 7
+    const waiting = put(proposer)
+    clock.advance(TIMEOUT_MS)
+    proposer.expire()
+    expect(await waiting).toEqual(failed('timeout'))
+    proposer.onRefused([7])
+    proposer.offerHeld()
+    expect(sink.proposed).toHaveLength(1)
+  })
+})
+
+test('an installed state ends the upkeep that may be in it, and nothing else', async () => {
+  const { sink, proposer } = setUp()
+  const upkeep = (): Promise<Outcome<object>> =>
+    proposer.propose({ case: 'clusterVersion', value: { version: '3.6.0' } }, 'upkeep')
+  const [proposed, client] = [upkeep(), put(proposer)]
+  sink.error = 'no-leader'
+  const held = upkeep()
+  proposer.onInstalled()
+  expect(await proposed).toEqual(failed('leader-changed'))
+  expect(await isSettled(client)).toBe(false)
+  expect(await isSettled(held)).toBe(false)
+})
+
+test('a change of the members carries its proposer and an id, and waits like a request', async () => {
+  const { sink, proposer } = setUp()
+  sink.error = 'pending-conf-change'
+  const member = { id: '00000000000000c3' }
+  const waiting = proposer.proposeConfChange({ type: 1, member })
+  sink.error = undefined
+  proposer.offerHeld()
+  const change = decodeConfChange(sink.proposed[0] ?? new Uint8Array(0))
+  expect(change).toMatchObject({ type: 1, member, proposer: MEMBER, requestId: 500 })
+  const { requestId } = change
+  proposer.onApplied({ operation: 'confChange', proposer: MEMBER, requestId, outcome: outcome(2) })
+  expect(await waiting).toEqual(outcome(2))
 })
 
 describe('the timeout', () => {
@@ -164,6 +267,15 @@ describe('the timeout', () => {
     proposer.expire()
     expect(await waiting).toEqual(failed('timeout'))
     expect(proposer.failedCount).toBe(1)
+  })
+
+  test('tells its cause by the time at which the wait began', async () => {
+    const { clock, proposer } = setUp()
+    clock.advance(3000)
+    const waiting = put(proposer)
+    clock.advance(TIMEOUT_MS)
+    proposer.expire()
+    expect(await waiting).toEqual(failed('timeout-leader-fail'))
   })
 
   test('ends the old ones and leaves the new ones', async () => {

@@ -67,7 +67,7 @@ describe('the guard', () => {
     outcome: Outcome<object> = { ok: true, revision: 1, response: {} }
 
     constructor() {
-      const sink = { propose: () => ({ ok: true }), applyBacklog: 0, unwrittenBytes: 0 }
+      const sink = { propose: () => ({ ok: true }) as const, applyBacklog: 0, unwrittenBytes: 0 }
       const clock = new ManualClock()
       super(sink, {
         memberId: 'aa',
@@ -75,6 +75,7 @@ describe('the guard', () => {
         timeoutMs: 1,
         maxRequestBytes: 1,
         firstRequestId: 1,
+        timeoutError: () => 'timeout',
       })
     }
 

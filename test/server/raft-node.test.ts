@@ -141,7 +141,7 @@ describe('leadership', () => {
 
   test('a proposal without a leader is refused', () => {
     const harness = new NodeHarness()
-    expect(harness.node.propose(Buffer.from('a'))).toMatchObject({ ok: false })
+    expect(harness.node.propose('EntryNormal', Buffer.from('a'))).toMatchObject({ ok: false })
   })
 })
 

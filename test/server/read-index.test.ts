@@ -9,6 +9,7 @@ class Source implements ReadIndexSource {
   readonly asked: string[] = []
   gatherings = 0
   appliedIndex = 10
+  isHeldUp = false
 
   onGathering(): void {
     this.gatherings++
@@ -177,4 +178,44 @@ test('stopping ends all waits, gathered or asked, and those to come', async () =
   ])
   reads.flush()
   expect(source.asked).toHaveLength(1)
+})
+
+describe('what holds reads up', () => {
+  test('keeps the answer back until it is over, even when nothing is applied then', async () => {
+    const { source, reads } = setUp()
+    const waiting = reads.wait()
+    reads.flush()
+    source.isHeldUp = true
+    answer(reads, source.asked[0] ?? '', 10)
+    expect(await isSettled(waiting)).toBe(false)
+    source.isHeldUp = false
+    reads.expire()
+    expect(await waiting).toBe('ready')
+  })
+})
+
+describe('another leader', () => {
+  test('is asked what the one before has not answered, under a new id', async () => {
+    const { source, reads } = setUp()
+    const waiting = reads.wait()
+    reads.flush()
+    reads.onLeader()
+    expect(new Set(source.asked).size).toBe(2)
+    answer(reads, source.asked[0] ?? '', 10)
+    expect(await isSettled(waiting)).toBe(false)
+    answer(reads, source.asked[1] ?? '', 10)
+    expect(await waiting).toBe('ready')
+  })
+
+  test('is not asked what has been confirmed and only waits to be applied', async () => {
+    const { source, reads } = setUp()
+    const waiting = reads.wait()
+    reads.flush()
+    answer(reads, source.asked[0] ?? '', 11)
+    reads.onLeader()
+    expect(source.asked).toHaveLength(1)
+    source.appliedIndex = 11
+    reads.onApplied()
+    expect(await waiting).toBe('ready')
+  })
 })

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SERVER_READER, SlicedReads, type GiveWay } from '../../src/server/sliced-reads.ts'
-import { isSettled } from './support/doubles.ts'
+import { isSettled, turns } from './support/doubles.ts'
 
 /** A read that takes as many slices as it is given turns. */
 async function endless(giveWay: GiveWay): Promise<never> {
@@ -45,4 +45,53 @@ test('a stop ends reads under way, waits for the last of them, and refuses new o
 
 test('a stop has nothing to wait for when nothing is read', async () => {
   await new SlicedReads().stop()
+})
+
+describe('a pause', () => {
+  test('waits for the reads under way, and holds back those that come', async () => {
+    const reads = new SlicedReads()
+    let finish: () => void = () => undefined
+    const first = reads.run(SERVER_READER, () => new Promise<void>((resolve) => (finish = resolve)))
+    const paused = reads.pause()
+    const second = reads.run(SERVER_READER, () => Promise.resolve('read'))
+    const admitted = reads.admission()
+    expect(await isSettled(paused)).toBe(false)
+    finish()
+    await Promise.all([first, paused])
+    expect(await isSettled(second)).toBe(false)
+    expect(await isSettled(admitted)).toBe(false)
+    reads.resume()
+    expect(await second).toBe('read')
+    await admitted
+    expect(reads.isOpen).toBe(true)
+  })
+
+  test('does not wait for a read that waits for somebody else, but ends it', async () => {
+    const reads = new SlicedReads()
+    let arrive: () => void = () => undefined
+    const outside = new Promise<void>((resolve) => (arrive = resolve))
+    const read = reads.run(SERVER_READER, async (_giveWay, stepOut) => stepOut(outside))
+    await reads.pause()
+    arrive()
+    expect(await isSettled(read)).toBe(false)
+    reads.resume()
+    await expect(read).rejects.toThrow('etcdserver: leader changed')
+    await reads.pause()
+  })
+
+  test('leaves alone a read that waited for somebody else and came back before it', async () => {
+    const reads = new SlicedReads()
+    let finish: () => void = () => undefined
+    const read = reads.run(SERVER_READER, async (_giveWay, stepOut) => {
+      await stepOut(Promise.resolve())
+      await new Promise<void>((resolve) => (finish = resolve))
+      return 'read'
+    })
+    await turns()
+    const paused = reads.pause()
+    expect(await isSettled(paused)).toBe(false)
+    finish()
+    expect(await read).toBe('read')
+    await paused
+  })
 })

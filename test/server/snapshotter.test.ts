@@ -8,6 +8,7 @@ import { requestEntry } from './support/arbitrary-entries.ts'
 import { isSettled, recordingLogger, turns } from './support/doubles.ts'
 import { Member } from './support/member.ts'
 import { k, putRequest } from './support/requests.ts'
+import { snapshotterOptions } from './support/snapshotter.ts'
 
 const CATCH_UP = 5000
 
@@ -26,7 +27,7 @@ class Harness {
       member.applier,
       state,
       async (index) => void this.compactions.push({ index, durable: this.durableOnDisk }),
-      snapshotCount,
+      snapshotterOptions({ snapshotCount }),
       recordingLogger(),
     )
   }

@@ -5,6 +5,7 @@ import { bootstrap } from '../../src/server/bootstrap.ts'
 import { Server, type ServerOptions } from '../../src/server/server.ts'
 import { MemoryRaftLogStore, MemoryLogDisk } from '../../src/storage/memory-raft-log-store.ts'
 import { MemoryStateDisk, MemoryStateStore } from '../../src/storage/memory-state-store.ts'
+import { SOLO_TRANSPORT } from './solo-transport.ts'
 
 const MEMBER_ID = '8e9e05c52164694d'
 const CLOCK = { nowMs: () => performance.now() }
@@ -26,9 +27,14 @@ export async function newMemoryServer(options: Partial<ServerOptions> = {}): Pro
     recoveredCheckpoint: undefined,
   }
   const booted = await bootstrap(storage, {
-    clusterId: 'cdf818194e3a8c32',
-    memberId: MEMBER_ID,
-    initialMembers: [{ id: MEMBER_ID, name: 'default', peerUrls: ['http://localhost:2380'] }],
+    origin: async () => ({
+      ok: true,
+      type: 'founded',
+      clusterId: 'cdf818194e3a8c32',
+      memberId: MEMBER_ID,
+      members: [{ id: MEMBER_ID, name: 'default', peerUrls: ['http://localhost:2380'] }],
+    }),
+    forceNewCluster: false,
     electionTicks: 10,
     heartbeatTicks: 1,
     preVote: true,
@@ -43,6 +49,11 @@ export async function newMemoryServer(options: Partial<ServerOptions> = {}): Pro
     heartbeatMs: 100,
     electionMs: 1000,
     snapshotCount: 10_000,
+    snapshotCatchUpEntries: 5000,
+    autoCompaction: undefined,
+    strictReconfigCheck: true,
+    maxLearners: 1,
+    initialElectionTickAdvance: true,
     quotaBytes: Infinity,
     maxRequestBytes: 1572864,
     maxTxnOps: 128,
@@ -50,6 +61,9 @@ export async function newMemoryServer(options: Partial<ServerOptions> = {}): Pro
     random: { below: () => 0 },
     logger: QUIET,
     startWallMs: 1,
+    wallMs: () => 1,
+    transport: SOLO_TRANSPORT,
+    onRemoved: ignore,
     ...options,
   })
 }

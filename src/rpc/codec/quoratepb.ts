@@ -730,6 +730,7 @@ export interface ConfChange {
   readonly member: Member | undefined
   readonly requestId: number
   readonly proposer: string
+  readonly maxLearners: number
 }
 
 export interface ConfChangeInput {
@@ -737,6 +738,7 @@ export interface ConfChangeInput {
   member?: MemberInput | undefined
   requestId?: number | undefined
   proposer?: string | undefined
+  maxLearners?: number | undefined
 }
 
 export function readConfChange(reader: Reader): ConfChange {
@@ -744,6 +746,7 @@ export function readConfChange(reader: Reader): ConfChange {
   let member: Member | undefined
   let requestId = 0
   let proposer = ''
+  let maxLearners = 0
   while (reader.pos < reader.end) {
     const tag = reader.tag()
     switch (tag) {
@@ -762,15 +765,18 @@ export function readConfChange(reader: Reader): ConfChange {
       case 0x20:
         proposer = reader.hexId()
         break
+      case 0x28:
+        maxLearners = reader.uint32()
+        break
       default:
         reader.skip(tag)
     }
   }
-  return { type, member, requestId, proposer }
+  return { type, member, requestId, proposer, maxLearners }
 }
 
 export function sizeOfConfChange(message: ConfChangeInput): number {
-  const { type, member, requestId, proposer } = message
+  const { type, member, requestId, proposer, maxLearners } = message
   let size = 0
   if (type !== undefined && type !== 0) {
     size += 1 + sizeOfInt(type)
@@ -784,12 +790,19 @@ export function sizeOfConfChange(message: ConfChangeInput): number {
   if (proposer !== undefined && !isNoId(proposer)) {
     size += 1 + sizeOfHexId(proposer)
   }
+  if (maxLearners !== undefined && maxLearners !== 0) {
+    size += 1 + sizeOfInt(maxLearners)
+  }
   return size
 }
 
 export function writeConfChange(buffer: Buffer, end: number, message: ConfChangeInput): number {
-  const { type, member, requestId, proposer } = message
+  const { type, member, requestId, proposer, maxLearners } = message
   let pos = end
+  if (maxLearners !== undefined && maxLearners !== 0) {
+    pos = writeInt(buffer, pos, maxLearners)
+    buffer[--pos] = 0x28
+  }
   if (proposer !== undefined && !isNoId(proposer)) {
     pos = writeHexId(buffer, pos, proposer)
     buffer[--pos] = 0x20
@@ -831,3 +844,546 @@ export const ConfChange_Type = {
 } as const
 /** One of the constants, or a number that this version does not know. */
 export type ConfChange_Type = number
+
+export interface PeerRequest {
+  readonly request:
+    | { readonly case: 'leaseRenewal'; readonly value: LeaseRenewal }
+    | { readonly case: 'leaseRemainder'; readonly value: LeaseRemainder }
+    | { readonly case: 'promotion'; readonly value: MemberPromotion }
+    | { readonly case: 'stateHash'; readonly value: StateHash }
+    | undefined
+}
+
+export interface PeerRequestInput {
+  request?:
+    | { readonly case: 'leaseRenewal'; readonly value: LeaseRenewalInput }
+    | { readonly case: 'leaseRemainder'; readonly value: LeaseRemainderInput }
+    | { readonly case: 'promotion'; readonly value: MemberPromotionInput }
+    | { readonly case: 'stateHash'; readonly value: StateHashInput }
+    | undefined
+}
+
+export function readPeerRequest(reader: Reader): PeerRequest {
+  let request: PeerRequest['request']
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x0a: {
+        const outer = reader.enter()
+        request = { case: 'leaseRenewal', value: readLeaseRenewal(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x12: {
+        const outer = reader.enter()
+        request = { case: 'leaseRemainder', value: readLeaseRemainder(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x1a: {
+        const outer = reader.enter()
+        request = { case: 'promotion', value: readMemberPromotion(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x22: {
+        const outer = reader.enter()
+        request = { case: 'stateHash', value: readStateHash(reader) }
+        reader.leave(outer)
+        break
+      }
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { request }
+}
+
+export function sizeOfPeerRequest(message: PeerRequestInput): number {
+  const { request } = message
+  let size = 0
+  switch (request?.case) {
+    case 'leaseRenewal':
+      size += 1 + sizeOfDelimited(sizeOfLeaseRenewal(request.value))
+      break
+    case 'leaseRemainder':
+      size += 1 + sizeOfDelimited(sizeOfLeaseRemainder(request.value))
+      break
+    case 'promotion':
+      size += 1 + sizeOfDelimited(sizeOfMemberPromotion(request.value))
+      break
+    case 'stateHash':
+      size += 1 + sizeOfDelimited(sizeOfStateHash(request.value))
+      break
+  }
+  return size
+}
+
+export function writePeerRequest(buffer: Buffer, end: number, message: PeerRequestInput): number {
+  const { request } = message
+  let pos = end
+  switch (request?.case) {
+    case 'leaseRenewal':
+      {
+        const start = writeLeaseRenewal(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x0a
+      }
+      break
+    case 'leaseRemainder':
+      {
+        const start = writeLeaseRemainder(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x12
+      }
+      break
+    case 'promotion':
+      {
+        const start = writeMemberPromotion(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x1a
+      }
+      break
+    case 'stateHash':
+      {
+        const start = writeStateHash(buffer, pos, request.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x22
+      }
+      break
+  }
+  return pos
+}
+
+export function decodePeerRequest(bytes: Uint8Array): PeerRequest {
+  return readPeerRequest(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodePeerRequest(message: PeerRequestInput): Uint8Array {
+  const size = sizeOfPeerRequest(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writePeerRequest(buffer, size, message))
+}
+
+export interface PeerResponse {
+  readonly error: string
+  readonly response:
+    | { readonly case: 'leaseRenewal'; readonly value: LeaseRenewal }
+    | { readonly case: 'leaseRemainder'; readonly value: LeaseRemainder }
+    | { readonly case: 'promotion'; readonly value: MemberPromotion }
+    | { readonly case: 'stateHash'; readonly value: StateHash }
+    | undefined
+}
+
+export interface PeerResponseInput {
+  error?: string | undefined
+  response?:
+    | { readonly case: 'leaseRenewal'; readonly value: LeaseRenewalInput }
+    | { readonly case: 'leaseRemainder'; readonly value: LeaseRemainderInput }
+    | { readonly case: 'promotion'; readonly value: MemberPromotionInput }
+    | { readonly case: 'stateHash'; readonly value: StateHashInput }
+    | undefined
+}
+
+export function readPeerResponse(reader: Reader): PeerResponse {
+  let error = ''
+  let response: PeerResponse['response']
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x0a:
+        error = reader.string()
+        break
+      case 0x12: {
+        const outer = reader.enter()
+        response = { case: 'leaseRenewal', value: readLeaseRenewal(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x1a: {
+        const outer = reader.enter()
+        response = { case: 'leaseRemainder', value: readLeaseRemainder(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x22: {
+        const outer = reader.enter()
+        response = { case: 'promotion', value: readMemberPromotion(reader) }
+        reader.leave(outer)
+        break
+      }
+      case 0x2a: {
+        const outer = reader.enter()
+        response = { case: 'stateHash', value: readStateHash(reader) }
+        reader.leave(outer)
+        break
+      }
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { error, response }
+}
+
+export function sizeOfPeerResponse(message: PeerResponseInput): number {
+  const { error, response } = message
+  let size = 0
+  if (error !== undefined && error.length !== 0) {
+    size += 1 + sizeOfString(error)
+  }
+  switch (response?.case) {
+    case 'leaseRenewal':
+      size += 1 + sizeOfDelimited(sizeOfLeaseRenewal(response.value))
+      break
+    case 'leaseRemainder':
+      size += 1 + sizeOfDelimited(sizeOfLeaseRemainder(response.value))
+      break
+    case 'promotion':
+      size += 1 + sizeOfDelimited(sizeOfMemberPromotion(response.value))
+      break
+    case 'stateHash':
+      size += 1 + sizeOfDelimited(sizeOfStateHash(response.value))
+      break
+  }
+  return size
+}
+
+export function writePeerResponse(buffer: Buffer, end: number, message: PeerResponseInput): number {
+  const { error, response } = message
+  let pos = end
+  switch (response?.case) {
+    case 'leaseRenewal':
+      {
+        const start = writeLeaseRenewal(buffer, pos, response.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x12
+      }
+      break
+    case 'leaseRemainder':
+      {
+        const start = writeLeaseRemainder(buffer, pos, response.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x1a
+      }
+      break
+    case 'promotion':
+      {
+        const start = writeMemberPromotion(buffer, pos, response.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x22
+      }
+      break
+    case 'stateHash':
+      {
+        const start = writeStateHash(buffer, pos, response.value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x2a
+      }
+      break
+  }
+  if (error !== undefined && error.length !== 0) {
+    pos = writeString(buffer, pos, error)
+    buffer[--pos] = 0x0a
+  }
+  return pos
+}
+
+export function decodePeerResponse(bytes: Uint8Array): PeerResponse {
+  return readPeerResponse(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodePeerResponse(message: PeerResponseInput): Uint8Array {
+  const size = sizeOfPeerResponse(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writePeerResponse(buffer, size, message))
+}
+
+export interface LeaseRenewal {
+  readonly lease: bigint
+  readonly ttl: number
+}
+
+export interface LeaseRenewalInput {
+  lease?: bigint | undefined
+  ttl?: number | undefined
+}
+
+export function readLeaseRenewal(reader: Reader): LeaseRenewal {
+  let lease = 0n
+  let ttl = 0
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        lease = reader.bigint()
+        break
+      case 0x10:
+        ttl = reader.int64()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { lease, ttl }
+}
+
+export function sizeOfLeaseRenewal(message: LeaseRenewalInput): number {
+  const { lease, ttl } = message
+  let size = 0
+  if (lease !== undefined && lease !== 0n) {
+    size += 1 + sizeOfBigint(lease)
+  }
+  if (ttl !== undefined && ttl !== 0) {
+    size += 1 + sizeOfInt(ttl)
+  }
+  return size
+}
+
+export function writeLeaseRenewal(buffer: Buffer, end: number, message: LeaseRenewalInput): number {
+  const { lease, ttl } = message
+  let pos = end
+  if (ttl !== undefined && ttl !== 0) {
+    pos = writeInt(buffer, pos, ttl)
+    buffer[--pos] = 0x10
+  }
+  if (lease !== undefined && lease !== 0n) {
+    pos = writeBigint(buffer, pos, lease)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeLeaseRenewal(bytes: Uint8Array): LeaseRenewal {
+  return readLeaseRenewal(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeLeaseRenewal(message: LeaseRenewalInput): Uint8Array {
+  const size = sizeOfLeaseRenewal(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeLeaseRenewal(buffer, size, message))
+}
+
+export interface LeaseRemainder {
+  readonly lease: bigint
+  readonly remainingMs: number
+}
+
+export interface LeaseRemainderInput {
+  lease?: bigint | undefined
+  remainingMs?: number | undefined
+}
+
+export function readLeaseRemainder(reader: Reader): LeaseRemainder {
+  let lease = 0n
+  let remainingMs = 0
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        lease = reader.bigint()
+        break
+      case 0x10:
+        remainingMs = reader.int64()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { lease, remainingMs }
+}
+
+export function sizeOfLeaseRemainder(message: LeaseRemainderInput): number {
+  const { lease, remainingMs } = message
+  let size = 0
+  if (lease !== undefined && lease !== 0n) {
+    size += 1 + sizeOfBigint(lease)
+  }
+  if (remainingMs !== undefined && remainingMs !== 0) {
+    size += 1 + sizeOfInt(remainingMs)
+  }
+  return size
+}
+
+export function writeLeaseRemainder(
+  buffer: Buffer,
+  end: number,
+  message: LeaseRemainderInput,
+): number {
+  const { lease, remainingMs } = message
+  let pos = end
+  if (remainingMs !== undefined && remainingMs !== 0) {
+    pos = writeInt(buffer, pos, remainingMs)
+    buffer[--pos] = 0x10
+  }
+  if (lease !== undefined && lease !== 0n) {
+    pos = writeBigint(buffer, pos, lease)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeLeaseRemainder(bytes: Uint8Array): LeaseRemainder {
+  return readLeaseRemainder(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeLeaseRemainder(message: LeaseRemainderInput): Uint8Array {
+  const size = sizeOfLeaseRemainder(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeLeaseRemainder(buffer, size, message))
+}
+
+export interface MemberPromotion {
+  readonly memberId: string
+  readonly members: readonly Member[]
+}
+
+export interface MemberPromotionInput {
+  memberId?: string | undefined
+  members?: readonly MemberInput[] | undefined
+}
+
+export function readMemberPromotion(reader: Reader): MemberPromotion {
+  let memberId = ''
+  const members: Member[] = []
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        memberId = reader.hexId()
+        break
+      case 0x12: {
+        const outer = reader.enter()
+        members.push(readMember(reader))
+        reader.leave(outer)
+        break
+      }
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { memberId, members }
+}
+
+export function sizeOfMemberPromotion(message: MemberPromotionInput): number {
+  const { memberId, members } = message
+  let size = 0
+  if (memberId !== undefined && !isNoId(memberId)) {
+    size += 1 + sizeOfHexId(memberId)
+  }
+  if (members !== undefined) {
+    for (const value of members) size += 1 + sizeOfDelimited(sizeOfMember(value))
+  }
+  return size
+}
+
+export function writeMemberPromotion(
+  buffer: Buffer,
+  end: number,
+  message: MemberPromotionInput,
+): number {
+  const { memberId, members } = message
+  let pos = end
+  if (members !== undefined) {
+    for (let i = members.length - 1; i >= 0; i--) {
+      const value = members[i]!
+      {
+        const start = writeMember(buffer, pos, value)
+        pos = writeLength(buffer, start, pos - start)
+        buffer[--pos] = 0x12
+      }
+    }
+  }
+  if (memberId !== undefined && !isNoId(memberId)) {
+    pos = writeHexId(buffer, pos, memberId)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeMemberPromotion(bytes: Uint8Array): MemberPromotion {
+  return readMemberPromotion(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeMemberPromotion(message: MemberPromotionInput): Uint8Array {
+  const size = sizeOfMemberPromotion(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeMemberPromotion(buffer, size, message))
+}
+
+export interface StateHash {
+  readonly index: number
+  readonly term: number
+  readonly hash: number
+}
+
+export interface StateHashInput {
+  index?: number | undefined
+  term?: number | undefined
+  hash?: number | undefined
+}
+
+export function readStateHash(reader: Reader): StateHash {
+  let index = 0
+  let term = 0
+  let hash = 0
+  while (reader.pos < reader.end) {
+    const tag = reader.tag()
+    switch (tag) {
+      case 0x08:
+        index = reader.uint64()
+        break
+      case 0x10:
+        term = reader.uint64()
+        break
+      case 0x18:
+        hash = reader.uint32()
+        break
+      default:
+        reader.skip(tag)
+    }
+  }
+  return { index, term, hash }
+}
+
+export function sizeOfStateHash(message: StateHashInput): number {
+  const { index, term, hash } = message
+  let size = 0
+  if (index !== undefined && index !== 0) {
+    size += 1 + sizeOfInt(index)
+  }
+  if (term !== undefined && term !== 0) {
+    size += 1 + sizeOfInt(term)
+  }
+  if (hash !== undefined && hash !== 0) {
+    size += 1 + sizeOfInt(hash)
+  }
+  return size
+}
+
+export function writeStateHash(buffer: Buffer, end: number, message: StateHashInput): number {
+  const { index, term, hash } = message
+  let pos = end
+  if (hash !== undefined && hash !== 0) {
+    pos = writeInt(buffer, pos, hash)
+    buffer[--pos] = 0x18
+  }
+  if (term !== undefined && term !== 0) {
+    pos = writeInt(buffer, pos, term)
+    buffer[--pos] = 0x10
+  }
+  if (index !== undefined && index !== 0) {
+    pos = writeInt(buffer, pos, index)
+    buffer[--pos] = 0x08
+  }
+  return pos
+}
+
+export function decodeStateHash(bytes: Uint8Array): StateHash {
+  return readStateHash(new Reader(bytes, LOG_NESTING_MAX))
+}
+
+export function encodeStateHash(message: StateHashInput): Uint8Array {
+  const size = sizeOfStateHash(message)
+  const buffer = Buffer.allocUnsafe(size)
+  return finish(buffer, writeStateHash(buffer, size, message))
+}

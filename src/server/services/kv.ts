@@ -175,8 +175,9 @@ export class KvService {
       const header = this.#headers.at(this.#store.currentRevision)
       const maxBytes = this.#options.maxRequestBytes
       const target = { header, maxBytes, stream, context }
-      await this.#reads.run(context, (giveWay) =>
-        streamRange(this.#store, request, checked.revision, target, giveWay),
+      this.#checkAdmitted()
+      await this.#reads.run(context, (giveWay, stepOut) =>
+        streamRange(this.#store, request, checked.revision, target, giveWay, stepOut),
       )
     } catch (error) {
       if (!(error instanceof StatusError)) throw error
@@ -232,6 +233,7 @@ export class KvService {
     reader: Reader,
     read: (giveWay: GiveWay) => Promise<Result>,
   ): Promise<Result> {
+    this.#checkAdmitted()
     const pin = this.#store.pin(revision)
     try {
       return await this.#reads.run(reader, read)
@@ -240,11 +242,17 @@ export class KvService {
     }
   }
 
+  /** What was found in the turn in which the state is about to be replaced is of no use later. */
+  #checkAdmitted(): void {
+    if (!this.#reads.isOpen) throw etcdError('leader-changed')
+  }
+
   async #awaitReadable(serializable: boolean): Promise<void> {
     if (!serializable) {
       const outcome = await this.#readIndex.wait()
       if (outcome !== 'ready') throw etcdError(outcome)
     }
+    if (!this.#reads.isOpen) await this.#reads.admission()
     if (this.#alarms.isActive(AlarmType.CORRUPT)) throw etcdError('corrupt')
   }
 

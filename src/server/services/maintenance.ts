@@ -1,32 +1,25 @@
-/** etcdserverpb.Maintenance: status, alarms, hashes and defragmentation of this member. */
+/** etcdserverpb.Maintenance: status, alarms, hashes and defragmentation, the leader's office. */
 
 import type { Logger } from '../../base/ports.ts'
-import { NO_MEMBER } from '../../raft/types.ts'
+import { NO_MEMBER, type MemberId } from '../../raft/types.ts'
 import { defineUnary, type Method } from '../../rpc/engine.ts'
 import {
   AlarmType,
-  decodeAlarmRequest,
-  decodeDefragmentRequest,
-  decodeHashKVRequest,
-  decodeHashRequest,
-  decodeStatusRequest,
-  encodeAlarmResponse,
-  encodeDefragmentResponse,
-  encodeHashKVResponse,
-  encodeHashResponse,
-  encodeStatusResponse,
+  MaintenanceService as Rpc,
   type AlarmRequest,
   type AlarmResponseInput,
   type DefragmentResponseInput,
   type HashKVRequest,
   type HashKVResponseInput,
   type HashResponseInput,
+  type MoveLeaderRequest,
+  type MoveLeaderResponseInput,
   type StatusResponseInput,
 } from '../../rpc/codec/etcdserverpb.ts'
 import type { StateStore } from '../../storage/ports.ts'
 import type { Alarm } from '../alarms.ts'
 import type { Applier } from '../applier.ts'
-import { errorText, etcdError } from '../errors.ts'
+import { errorText, etcdError, type ErrorName } from '../errors.ts'
 import type { Measure } from '../measure.ts'
 import type { Proposer } from '../proposer.ts'
 import type { RaftNode } from '../raft-node.ts'
@@ -45,7 +38,15 @@ export interface MaintenanceParts {
   readonly reads: SlicedReads
   readonly measureHash: Measure
   readonly measureDefragment: Measure
+  /**
+   * Hands the leader's office over and resolves when the other member is known to lead, or with
+   * 'transfer-timeout' when it does not come to that. Never rejects.
+   */
+  readonly transferLeadership: (to: MemberId) => Promise<TransferOutcome>
 }
+
+export type TransferOutcome =
+  { readonly ok: true } | { readonly ok: false; readonly error: ErrorName }
 
 export class MaintenanceService {
   readonly #parts: MaintenanceParts
@@ -55,32 +56,14 @@ export class MaintenanceService {
   }
 
   methods(): Method[] {
+    const { status, alarm, hash, hashKV, defragment, moveLeader } = Rpc
     return [
-      defineUnary(
-        '/etcdserverpb.Maintenance/Status',
-        { decode: decodeStatusRequest, encode: encodeStatusResponse },
-        () => this.status(),
-      ),
-      defineUnary(
-        '/etcdserverpb.Maintenance/Alarm',
-        { decode: decodeAlarmRequest, encode: encodeAlarmResponse },
-        (request) => this.alarm(request),
-      ),
-      defineUnary(
-        '/etcdserverpb.Maintenance/Hash',
-        { decode: decodeHashRequest, encode: encodeHashResponse },
-        (_request, context) => this.hash(context),
-      ),
-      defineUnary(
-        '/etcdserverpb.Maintenance/HashKV',
-        { decode: decodeHashKVRequest, encode: encodeHashKVResponse },
-        (request, context) => this.hashKv(request, context),
-      ),
-      defineUnary(
-        '/etcdserverpb.Maintenance/Defragment',
-        { decode: decodeDefragmentRequest, encode: encodeDefragmentResponse },
-        () => this.defragment(),
-      ),
+      defineUnary(status.path, status.codec, () => this.status()),
+      defineUnary(alarm.path, alarm.codec, (request) => this.alarm(request)),
+      defineUnary(hash.path, hash.codec, (_request, context) => this.hash(context)),
+      defineUnary(hashKV.path, hashKV.codec, (request, context) => this.hashKv(request, context)),
+      defineUnary(defragment.path, defragment.codec, () => this.defragment()),
+      defineUnary(moveLeader.path, moveLeader.codec, (request) => this.moveLeader(request)),
     ]
   }
 
@@ -99,7 +82,7 @@ export class MaintenanceService {
       raftAppliedIndex: applier.appliedIndex,
       errors,
       dbSizeInUse: Math.min(dbSize, state.bytesInUse),
-      isLearner: false,
+      isLearner: applier.isLearner,
       storageVersion: STORAGE_VERSION,
       dbSizeQuota: Number.isFinite(quotaBytes) ? quotaBytes : -1,
       downgradeInfo: {},
@@ -136,6 +119,17 @@ export class MaintenanceService {
     logger.info('starting defragment')
     await measureDefragment(() => state.defragment())
     logger.info('finished defragment')
+    return {}
+  }
+
+  /** As in etcd the leader itself must be asked: nobody forwards this. */
+  async moveLeader({ targetId }: MoveLeaderRequest): Promise<MoveLeaderResponseInput> {
+    const { applier, raftNode, headers, transferLeadership } = this.#parts
+    if (raftNode.leader !== headers.memberId) throw etcdError('not-leader')
+    const target = applier.membership.get(targetId)
+    if (target === undefined || target.isLearner) throw etcdError('bad-leader-transferee')
+    const outcome = await transferLeadership(targetId)
+    if (!outcome.ok) throw etcdError(outcome.error)
     return {}
   }
 }

@@ -8,6 +8,7 @@ import {
   ConfChange_Type as ConfChangeType,
   encodeConfChange,
   encodeInternalRequest,
+  type ConfChangeInput,
   type InternalRequest,
 } from '../../../src/rpc/codec/quoratepb.ts'
 import {
@@ -24,7 +25,7 @@ type Request = NonNullable<InternalRequest['request']>
 export type EntryDraft =
   | { readonly type: 'request'; readonly request: Request }
   | { readonly type: 'no-op'; readonly newTerm: boolean }
-  | { readonly type: 'add-member' | 'remove-member'; readonly member: number }
+  | { readonly type: 'change-members'; readonly change: number; readonly member: number }
 
 export const PROPOSER = '00000000000000a1'
 
@@ -73,9 +74,10 @@ export const entryDraft: Arbitrary<EntryDraft> = fc.oneof(
     arbitrary: fc.boolean().map((newTerm) => ({ type: 'no-op' as const, newTerm })),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
-      type: fc.constantFrom('add-member' as const, 'remove-member' as const),
+      type: fc.constant('change-members' as const),
+      change: fc.constantFrom(...Object.values(ConfChangeType)),
       member,
     }),
   },
@@ -90,8 +92,7 @@ export function toEntry(draft: EntryDraft, index: number, term: number, marks: M
   if (draft.type === 'no-op') return { index, term, type: 'EntryNormal', data: new Uint8Array(0) }
   if (draft.type === 'request') return requestEntry(resolve(draft.request, marks), index, term)
   const id = memberIdOf(draft.member)
-  const type = draft.type === 'add-member' ? ConfChangeType.ADD_VOTER : ConfChangeType.REMOVE
-  return confChangeEntry(type, id, index, term)
+  return confChangeEntry(draft.change, id, index, term)
 }
 
 export function requestEntry(request: Request, index: number, term = 1): Entry {
@@ -99,7 +100,12 @@ export function requestEntry(request: Request, index: number, term = 1): Entry {
   return { index, term, type: 'EntryNormal', data }
 }
 
+/** A change as a client asks for it through PROPOSER; its peer URL is one that no other has. */
 export function confChangeEntry(type: number, id: string, index: number, term = 1): Entry {
-  const member = { id, name: '', peerUrls: [`http://p:${index}`], clientUrls: [], isLearner: false }
-  return { index, term, type: 'EntryConfChange', data: encodeConfChange({ type, member }) }
+  return changeEntry({ type, member: { id, peerUrls: [`http://p:${index}`] } }, index, term)
+}
+
+export function changeEntry(change: ConfChangeInput, index: number, term = 1): Entry {
+  const request = { maxLearners: 1, proposer: PROPOSER, requestId: index, ...change }
+  return { index, term, type: 'EntryConfChange', data: encodeConfChange(request) }
 }

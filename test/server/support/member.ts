@@ -22,6 +22,8 @@ export class Member {
   readonly state: MemoryStateStore
   readonly applier: Applier
   readonly commits: Commit[]
+  /** What Raft was asked to change, in order. */
+  readonly changes: ConfChange[] = []
   #confState: ConfState
 
   private constructor(
@@ -49,19 +51,24 @@ export class Member {
 
   apply(entry: Entry): Applied | undefined {
     if (entry.type === 'EntryNormal') return this.applier.applyNormal(entry)
-    this.applier.applyConfChange(entry, (change) => this.#changeConf(change))
-    return undefined
+    return this.applier.applyConfChange(entry, (change) => this.#changeConf(change))
   }
 
   save(): Promise<void> {
     return this.state.saveCheckpoint(encodeCheckpoint(this.applier.checkpoint()))
   }
 
-  /** What Raft answers: the voters as they are after the change. */
-  #changeConf({ type, id }: ConfChange): ConfState {
-    const others = this.#confState.voters.filter((voter) => voter !== id)
-    const voters = type === 'add' ? [...others, id].sort() : others
-    this.#confState = { ...this.#confState, voters }
+  /** What Raft answers: the configuration as it is after the change. */
+  #changeConf(change: ConfChange): ConfState {
+    this.changes.push(change)
+    let { voters, learners } = this.#confState
+    for (const { type, id } of change.steps) {
+      voters = voters.filter((voter) => voter !== id)
+      learners = learners.filter((learner) => learner !== id)
+      if (type === 'add-voter') voters = [...voters, id].toSorted()
+      if (type === 'add-learner') learners = [...learners, id].toSorted()
+    }
+    this.#confState = { ...this.#confState, voters, learners }
     return this.#confState
   }
 }

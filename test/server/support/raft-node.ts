@@ -1,7 +1,7 @@
 /** A Raft node of one voter over a log whose disk does a write when the test says so. */
 
 import { RawNode } from '../../../src/raft/raw-node.ts'
-import type { Entry, ReadState } from '../../../src/raft/types.ts'
+import type { Entry, Message, ReadState, SnapshotMetadata } from '../../../src/raft/types.ts'
 import { RaftNode, type RaftNodeEvents } from '../../../src/server/raft-node.ts'
 import { MemoryLogDisk, MemoryRaftLogStore } from '../../../src/storage/memory-raft-log-store.ts'
 import type { LogBlock } from '../../../src/storage/ports.ts'
@@ -36,6 +36,7 @@ export class NodeHarness implements RaftNodeEvents {
   readonly committed: Entry[] = []
   readonly events: string[] = []
   beforeReady: (() => void) | undefined
+  leaderChanges = 0
   readonly #writes: (() => void)[] = []
 
   constructor(disk = new MemoryLogDisk(), applied = 0, maxBytes = 1_000_000) {
@@ -50,6 +51,7 @@ export class NodeHarness implements RaftNodeEvents {
       checkQuorum: true,
       maxBytesPerMessage: maxBytes,
       maxInflightMessages: 100,
+      maxInflightBytes: 1_000_000_000,
       maxUncommittedBytes: 1_000_000_000,
       random: seededRandom(),
       logger: this.logger,
@@ -73,6 +75,8 @@ export class NodeHarness implements RaftNodeEvents {
       clock: this.clock,
       logger: this.logger,
       onSynced,
+      heartbeatMs: 100,
+      stallMs: 1000,
     })
     this.node.listen(this)
   }
@@ -97,6 +101,31 @@ export class NodeHarness implements RaftNodeEvents {
     for (const { context, index } of states) this.events.push(`read ${context} at ${index}`)
   }
 
+  onMessages(messages: readonly Message[]): void {
+    for (const { type, to } of messages) this.events.push(`sent ${type} to ${to}`)
+  }
+
+  onRefused(forwardIds: readonly number[]): void {
+    this.events.push(`refused ${forwardIds.join(' ')}`)
+  }
+
+  onSnapshotsDue(ids: readonly string[]): void {
+    this.events.push(`snapshots due for ${ids.join(' ')}`)
+  }
+
+  onSnapshot({ index }: SnapshotMetadata): Promise<void> {
+    this.events.push(`snapshot at ${index}`)
+    return Promise.resolve()
+  }
+
+  onInstalled(): void {
+    this.events.push('installed')
+  }
+
+  onLeader(): void {
+    this.leaderChanges++
+  }
+
   onAdvanced(): void {
     this.events.push('advanced')
   }
@@ -107,7 +136,7 @@ export class NodeHarness implements RaftNodeEvents {
   }
 
   propose(...texts: string[]): void {
-    for (const text of texts) this.node.propose(Buffer.from(text))
+    for (const text of texts) this.node.propose('EntryNormal', Buffer.from(text))
   }
 
   get writesWaiting(): number {

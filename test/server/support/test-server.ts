@@ -1,7 +1,12 @@
 /** A whole server over simulated disks: booted as in production, called without a network. */
 
-import type { CallContext, Method, ResponseStream } from '../../../src/rpc/engine.ts'
-import { bootstrap, type BootstrapOptions } from '../../../src/server/bootstrap.ts'
+import type { CallContext, Method, RequestStream, ResponseStream } from '../../../src/rpc/engine.ts'
+import {
+  bootstrap,
+  type BootstrapOptions,
+  type OpenedStorage,
+} from '../../../src/server/bootstrap.ts'
+import type { FoundingMember, Origin } from '../../../src/server/join.ts'
 import { Server, type ServerOptions } from '../../../src/server/server.ts'
 import {
   MemoryLogDisk,
@@ -9,7 +14,7 @@ import {
   type DiskSchedule,
 } from '../../../src/storage/memory-raft-log-store.ts'
 import { MemoryStateDisk, openMemoryStateStore } from '../../../src/storage/memory-state-store.ts'
-import type { OpenedStorage } from '../../../src/server/bootstrap.ts'
+import { SOLO_TRANSPORT } from '../../support/solo-transport.ts'
 import { ManualClock, recordingLogger, seededRandom } from './doubles.ts'
 import { CLUSTER_ID, MEMBER_ID } from './member.ts'
 
@@ -22,9 +27,14 @@ export function newDisks(): Disks {
   return { log: new MemoryLogDisk(), state: new MemoryStateDisk() }
 }
 
-export function openDisks({ log, state }: Disks, schedule?: DiskSchedule): OpenedStorage {
+/** `stateSchedule` is that of both disks when it is left out. */
+export function openDisks(
+  { log, state }: Disks,
+  schedule?: DiskSchedule,
+  stateSchedule = schedule,
+): OpenedStorage {
   const openedLog = openMemoryRaftLogStore(log, schedule)
-  const openedState = openMemoryStateStore(state, schedule)
+  const openedState = openMemoryStateStore(state, stateSchedule)
   return {
     log: openedLog.store,
     recoveredLog: openedLog.recovered,
@@ -35,9 +45,8 @@ export function openDisks({ log, state }: Disks, schedule?: DiskSchedule): Opene
 
 export function bootstrapOptions(fields: Partial<BootstrapOptions> = {}): BootstrapOptions {
   return {
-    clusterId: CLUSTER_ID,
-    memberId: MEMBER_ID,
-    initialMembers: [{ id: MEMBER_ID, name: 'one', peerUrls: ['http://p:1'] }],
+    origin: async () => foundedBy([{ id: MEMBER_ID, name: 'one', peerUrls: ['http://p:1'] }]),
+    forceNewCluster: false,
     electionTicks: 10,
     heartbeatTicks: 1,
     preVote: true,
@@ -47,6 +56,40 @@ export function bootstrapOptions(fields: Partial<BootstrapOptions> = {}): Bootst
     ...fields,
   }
 }
+
+/** A new cluster of these, as the first of them starts it. */
+export function foundedBy(members: readonly FoundingMember[]): Origin {
+  const memberId = members[0]?.id ?? MEMBER_ID
+  return { ok: true, type: 'founded', clusterId: CLUSTER_ID, memberId, members }
+}
+
+export function serverOptions(fields: Partial<ServerOptions> = {}): ServerOptions {
+  return {
+    name: 'one',
+    clientUrls: ['http://c:1'],
+    heartbeatMs: 100,
+    electionMs: 1000,
+    snapshotCount: 10,
+    snapshotCatchUpEntries: 5000,
+    autoCompaction: undefined,
+    strictReconfigCheck: true,
+    maxLearners: 1,
+    initialElectionTickAdvance: true,
+    quotaBytes: Infinity,
+    maxRequestBytes: 1_000_000,
+    maxTxnOps: 128,
+    clock: new ManualClock(),
+    random: seededRandom(),
+    logger: recordingLogger(),
+    startWallMs: (startWallMs += 1000),
+    wallMs: () => startWallMs,
+    transport: SOLO_TRANSPORT,
+    onRemoved: () => undefined,
+    ...fields,
+  }
+}
+
+let startWallMs = 1_000_000
 
 const CONTEXT: CallContext = {
   metadata: () => undefined,
@@ -72,21 +115,7 @@ export class TestServer {
     const storage = openDisks(disks, schedule)
     const booted = await bootstrap(storage, bootstrapOptions())
     if (!booted.ok) throw new Error(booted.message)
-    const server = new Server(storage, booted.member, {
-      name: 'one',
-      clientUrls: ['http://c:1'],
-      heartbeatMs: 100,
-      electionMs: 1000,
-      snapshotCount: 10,
-      quotaBytes: Infinity,
-      maxRequestBytes: 1_000_000,
-      maxTxnOps: 128,
-      clock: new ManualClock(),
-      random: seededRandom(),
-      logger: recordingLogger(),
-      startWallMs: (startWallMs += 1000),
-      ...fields,
-    })
+    const server = new Server(storage, booted.member, serverOptions(fields))
     await server.start()
     return new TestServer(server)
   }
@@ -111,10 +140,20 @@ export class TestServer {
     if (found?.kind !== 'server-stream') throw new Error(`no server stream ${method}`)
     found.handle(request, stream, context)
   }
+
+  bidi<Request, Response>(
+    method: string,
+    requests: RequestStream<Request>,
+    responses: ResponseStream<Response>,
+    context = CONTEXT,
+  ): void {
+    const found = this.#methods.get(pathOf(method))
+    if (found?.kind !== 'bidi') throw new Error(`no call of two streams ${method}`)
+    // As an engine does: the types are erased in the table of methods.
+    found.handle(requests as RequestStream<unknown>, responses as ResponseStream<unknown>, context)
+  }
 }
 
 function pathOf(method: string): string {
   return method.startsWith('/') ? method : `/etcdserverpb.${method.replace('.', '/')}`
 }
-
-let startWallMs = 1_000_000

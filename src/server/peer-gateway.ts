@@ -1,0 +1,43 @@
+/**
+ * Where the other members' messages arrive before the server is there to take them: the peer port
+ * is opened first, so that one that is taken ends the start early. What comes too early is dropped,
+ * as the network might have done.
+ */
+
+import type { ClusterDescription } from '../peer/cluster-query.ts'
+import type { SnapshotSink, TransportEvents } from '../peer/ports.ts'
+import type { MemberId, Message, MsgSnap } from '../raft/types.ts'
+import type { Peers } from './peers.ts'
+
+export class PeerGateway implements TransportEvents {
+  #peers: Peers | undefined
+
+  open(peers: Peers): void {
+    this.#peers = peers
+  }
+
+  /** Who is in the cluster, for a member that wants to join; undefined while that is not known. */
+  describeCluster(): ClusterDescription | undefined {
+    return this.#peers?.describeCluster()
+  }
+
+  onMessage(message: Message): void {
+    this.#peers?.onMessage(message)
+  }
+
+  onUnreachable(id: MemberId): void {
+    this.#peers?.onUnreachable(id)
+  }
+
+  onCall(from: MemberId, request: Uint8Array): Promise<Uint8Array> {
+    return this.#peers?.onCall(from, request) ?? Promise.reject(new Error('the member starts'))
+  }
+
+  onSnapshot(message: MsgSnap, checkpoint: Uint8Array): SnapshotSink | undefined {
+    return this.#peers?.onSnapshot(message, checkpoint)
+  }
+
+  onRemoved(): void {
+    this.#peers?.onRemoved()
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * What this member has to do with the others: messages, questions, whole states, and who they are.
+ *
+ *   raft node ─► messages, snapshots due ─► transport ─► the other members
+ *   the other members ─► transport ─► messages ─► raft node
+ *                                 ├► questions ─► peer-calls
+ *                                 └► a state ─► snapshot receiver
+ */
+
+import type { Clock, Logger } from '../base/ports.ts'
+import type { WatchHub } from '../mvcc/watch-hub.ts'
+import type { ClusterDescription } from '../peer/cluster-query.ts'
+import type { Peer, SnapshotSink, Transport, TransportEvents } from '../peer/ports.ts'
+import { NO_MEMBER, type MemberId, type Message, type MsgSnap } from '../raft/types.ts'
+import type { SnapshotMetadata } from '../raft/types.ts'
+import type { StateStore } from '../storage/ports.ts'
+import type { Applier } from './applier.ts'
+import { answerPeer, PeerCalls, type PeerAnswers } from './peer-calls.ts'
+import type { RaftNode } from './raft-node.ts'
+import type { SlicedReads } from './sliced-reads.ts'
+import { SnapshotReceiver } from './snapshot-receiver.ts'
+import { SnapshotSender } from './snapshot-sender.ts'
+
+export interface PeersPorts {
+  readonly memberId: MemberId
+  readonly clusterId: string
+  readonly transport: Transport
+  /** Whom to talk to before the members are known from the log. */
+  readonly initialPeers: readonly Peer[]
+  readonly raftNode: RaftNode
+  readonly applier: Applier
+  readonly state: StateStore
+  readonly hub: WatchHub
+  readonly reads: SlicedReads
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly callTimeoutMs: number
+  readonly pauseBackground: () => Promise<void>
+  /** The others say that this member has been removed, which its own log may never tell it. */
+  readonly onRemoved: () => void
+}
+
+export class Peers implements TransportEvents {
+  readonly calls: PeerCalls
+  readonly #ports: PeersPorts
+  readonly #sender: SnapshotSender
+  readonly #receiver: SnapshotReceiver
+  #answers: PeerAnswers | undefined
+  #knowsMembers = false
+  #hasConnected = false
+
+  constructor(ports: PeersPorts) {
+    const { memberId, clusterId, transport, raftNode, applier, state } = ports
+    const { hub, reads, clock, logger, pauseBackground } = ports
+    this.#ports = ports
+    this.calls = new PeerCalls(transport, ports.callTimeoutMs)
+    this.#sender = new SnapshotSender({
+      memberId,
+      applier,
+      state,
+      transport,
+      clock,
+      logger,
+      term: () => raftNode.term,
+      report: (to, ok) => raftNode.reportSnapshot(to, ok),
+      hasGoneOn: (id, index) => (raftNode.status().progress.get(id)?.match ?? index) >= index,
+    })
+    this.#receiver = new SnapshotReceiver({
+      memberId,
+      clusterId,
+      applier,
+      state,
+      hub,
+      reads,
+      clock,
+      logger,
+      pauseBackground,
+      offer: (message) => raftNode.offerSnapshot(message),
+    })
+  }
+
+  /** Before the first message. */
+  start(answers: PeerAnswers): void {
+    this.#answers = answers
+    this.updateMembers()
+  }
+
+  stop(): Promise<void> {
+    this.#sender.stop()
+    return this.#ports.transport.stop()
+  }
+
+  /** Entries behind this index are needed by a member that is being sent a snapshot. */
+  get heldIndex(): number {
+    return this.#sender.heldIndex
+  }
+
+  activeSinceMs(id: MemberId): number | undefined {
+    return this.#ports.transport.activeSinceMs(id)
+  }
+
+  /** Whether some other member can be reached; told once, when it first is so. */
+  takeFirstConnection(): boolean {
+    if (this.#hasConnected) return false
+    const { membership } = this.#ports.applier
+    const ids = [...membership.members, ...this.#ports.initialPeers].map(({ id }) => id)
+    this.#hasConnected = ids.some((id) => this.activeSinceMs(id) !== undefined)
+    return this.#hasConnected
+  }
+
+  tick(): void {
+    this.#sender.tick()
+  }
+
+  /** The log has been replayed: from now on the members are those that it names. */
+  onCaughtUp(): void {
+    this.#knowsMembers = true
+    this.updateMembers()
+  }
+
+  /** Called when the membership has changed. */
+  updateMembers(): void {
+    const { memberId, transport, applier, initialPeers } = this.#ports
+    const { membership } = applier
+    const peers = new Map<MemberId, Peer>()
+    if (!this.#knowsMembers) for (const peer of initialPeers) peers.set(peer.id, peer)
+    for (const { id, peerUrls } of membership.members) peers.set(id, { id, urls: peerUrls })
+    for (const id of [memberId, ...membership.removedIds]) peers.delete(id)
+    transport.setPeers([...peers.values()])
+    transport.setRemoved(membership.removedIds)
+  }
+
+  send(messages: readonly Message[]): void {
+    this.#ports.transport.send(messages)
+  }
+
+  sendSnapshots(ids: readonly MemberId[]): void {
+    this.#sender.send(ids)
+  }
+
+  async install(snapshot: SnapshotMetadata): Promise<void> {
+    await this.#receiver.install(snapshot)
+    this.updateMembers()
+  }
+
+  /** Who is in the cluster, for a member that wants to join; undefined while that is not known. */
+  describeCluster(): ClusterDescription | undefined {
+    const { membership } = this.#ports.applier
+    if (membership.members.length === 0) return undefined
+    return { clusterId: this.#ports.clusterId, members: membership.members }
+  }
+
+  onMessage(message: Message): void {
+    this.#ports.raftNode.step(message)
+  }
+
+  onUnreachable(id: MemberId): void {
+    if (id !== NO_MEMBER) this.#ports.raftNode.reportUnreachable(id)
+  }
+
+  onCall(_from: MemberId, request: Uint8Array): Promise<Uint8Array> {
+    if (this.#answers === undefined) return Promise.reject(new Error('the member starts'))
+    return answerPeer(request, this.#answers)
+  }
+
+  onSnapshot(message: MsgSnap, checkpoint: Uint8Array): SnapshotSink | undefined {
+    return this.#receiver.receive(message, checkpoint)
+  }
+
+  onRemoved(): void {
+    this.#ports.onRemoved()
+  }
+}
