@@ -69,7 +69,8 @@ async function run(config: Config, log: Log): Promise<void> {
   const started = await Member.start(config, log, {
     onFatal: (error) => end(error.message),
     onRemoved: () => {
-      if (ending.member === undefined) end('a member that was removed from its cluster cannot start')
+      if (ending.member === undefined)
+        end('a member that was removed from its cluster cannot start')
       ending.begin()
     },
   })
