@@ -3,13 +3,10 @@
  * promises that leave before they are durable, and for what membership changes, snapshots, reads
  * and forwarded proposals add to them. Every violation throws at the step that made it.
  *
- * It keeps the one history that all members must agree on: every committed entry, and the state
- * and the configuration after it. These it computes itself.
+ * Quorums, configurations and states are computed anew here, never asked of the members.
  */
 
 import type {
-  Append,
-  ConfState,
   Entry,
   MemberId,
   Message,
@@ -20,81 +17,39 @@ import type {
 } from '../../../src/raft/types.ts'
 import type { Census } from './census.ts'
 import { hasQuorum, isJoint, isVoterOf } from './conf-changes.ts'
-import { EMPTY_STATE, nextState, text, type Member, type StateImage } from './member.ts'
-
-function same(a: Entry, b: Entry): boolean {
-  if (a === b) return true
-  if (a.term !== b.term || a.type !== b.type || a.data.length !== b.data.length) return false
-  return a.data.every((byte, at) => byte === b.data[at])
-}
-
-function fail(claim: string, details: unknown): never {
-  throw new Error(`${claim}: ${JSON.stringify(details)}`)
-}
-
-function shown(entry: Entry | undefined): string {
-  return entry === undefined ? 'none' : `${entry.index}/${entry.term} ${text(entry.data)}`
-}
-
-/** An entry and the term of the one before it, which together fix all of the log before it. */
-interface Logged {
-  readonly entry: Entry
-  readonly previousTerm: number
-}
+import { History } from './history.ts'
+import type { Member } from './member.ts'
+import { fail, same, shown } from './violation.ts'
+import { WrittenLogs } from './written-logs.ts'
 
 export class ClusterChecker {
   readonly #members: ReadonlyMap<MemberId, Member>
   readonly #census: Census
-  readonly #removalsAreForGood: boolean
+  readonly history: History
+  readonly logs: WrittenLogs
   readonly #leaders = new Map<number, MemberId>()
   /** By term, who voted for whom. */
   readonly #votes = new Map<number, Map<MemberId, MemberId>>()
-  readonly #logged = new Map<string, Logged>()
-  /** Index by index, what was ever committed anywhere; index 0 is unused. */
-  readonly committed: (Entry | undefined)[] = [undefined]
-  /** The term of the leader that committed it. */
-  readonly #committedIn: number[] = [0]
-  /** The state machine after each of them. */
-  readonly states: StateImage[] = [EMPTY_STATE]
-  /** The last committed entry that changed the configuration. */
-  confIndex = 0
-  /** Whether anything went wrong since then: a crash, a message that got lost or came late. */
-  faultSinceChange = false
-  readonly #confTexts = new WeakMap<ConfState, string>()
   /** The last index of a leader's log when it last had somebody to hand over to. */
   readonly #handingOver = new Map<MemberId, number>()
-  readonly #payloads = new Set<string>()
   /** By context: what was committed when the read began. */
   readonly #reads = new Map<string, number>()
-  /** How far each process has been compared with `committed`. */
+  /** How far each process has been compared with the history. */
   readonly #seen = new Map<MemberId, number>()
+  /** The highest commit index that each member has ever known. */
+  readonly #known = new Map<MemberId, number>()
 
   constructor(members: ReadonlyMap<MemberId, Member>, census: Census, removalsAreForGood: boolean) {
     this.#members = members
     this.#census = census
-    this.#removalsAreForGood = removalsAreForGood
+    this.history = new History(census, removalsAreForGood)
+    this.logs = new WrittenLogs(this.history, census)
   }
 
   /** Entries that all first members begin with, committed. */
   bootstrapped(entries: readonly Entry[]): void {
-    let previousTerm = 0
-    for (const entry of entries) {
-      this.#checkLogged(entry, previousTerm)
-      previousTerm = entry.term
-      this.#extend(entry, entry.term)
-    }
-  }
-
-  get lastState(): StateImage {
-    return this.states.at(-1) as StateImage
-  }
-
-  get lastConfState(): ConfState {
-    return this.lastState.confState
-  }
-
-  isCommitted(payload: string): boolean {
-    return this.#payloads.has(payload)
+    this.logs.add(entries, 0)
+    for (const entry of entries) this.history.extend(entry, entry.term, '')
   }
 
   leaderOf(term: number): MemberId | undefined {
@@ -112,10 +67,11 @@ export class ClusterChecker {
     if (commit < seen) fail('a commit index went back', { id: member.id, seen, commit })
     if (commit === seen) return
     this.#seen.set(member.id, commit)
-    if (commit >= this.committed.length) this.#onFirstCommit(member, term, commit)
+    if (commit > (this.#known.get(member.id) ?? 0)) this.#known.set(member.id, commit)
+    if (commit > this.history.lastIndex) this.#onFirstCommit(member, term, commit)
     for (let index = seen + 1; index <= commit; index++) {
       const entry = member.raw.entry(index)
-      const known = this.committed[index] as Entry
+      const known = this.history.entry(index) as Entry
       if (entry !== undefined && !same(known, entry)) {
         fail('a committed entry changed', { id: member.id, was: shown(known), is: shown(entry) })
       }
@@ -148,11 +104,11 @@ export class ClusterChecker {
   /** Leader completeness (Raft §5.4.3): it has what was committed in earlier terms. */
   #checkCompleteness(member: Member, term: number): void {
     const { firstIndex } = member.raw.status()
-    for (let index = firstIndex; index < this.committed.length; index++) {
+    for (let index = firstIndex; index <= this.history.lastIndex; index++) {
       // A leader that lags behind its time may become one in a term that is long over.
-      if ((this.#committedIn[index] as number) >= term) return
+      if (this.history.committedIn(index) >= term) return
       const own = member.raw.entry(index)
-      const entry = this.committed[index] as Entry
+      const entry = this.history.entry(index) as Entry
       if (own === undefined || !same(own, entry)) {
         fail('leader has another entry than the committed one', [shown(own), shown(entry)])
       }
@@ -169,8 +125,9 @@ export class ClusterChecker {
     if (!hasQuorum(confState, holds)) {
       fail('committed without a durable quorum', { id, entry: shown(last), confState })
     }
-    for (let index = this.committed.length; index <= commit; index++) {
-      this.#extend(member.raw.entry(index) as Entry, term)
+    for (let index = this.history.lastIndex + 1; index <= commit; index++) {
+      const entry = member.raw.entry(index) as Entry
+      this.history.extend(entry, term, this.#leaders.get(entry.term) ?? '')
     }
   }
 
@@ -180,66 +137,16 @@ export class ClusterChecker {
     return disk.term(index) === term
   }
 
-  #extend(entry: Entry, term: number): void {
-    const before = this.lastState
-    const { state, change } = nextState(before, entry, this.#removalsAreForGood)
-    if (change !== undefined) {
-      this.#countChange(before.confState, state.confState, change.steps.length === 0, entry)
-      this.confIndex = entry.index
-      this.faultSinceChange = false
-    } else if (entry.type === 'EntryConfChange') {
-      if (entry.data.length === 0) fail('left no joint configuration', shown(entry))
-      this.#census.count('membership change without effect')
-    } else if (entry.data.length > 0) {
-      const payload = text(entry.data)
-      if (this.#payloads.has(payload)) fail('a proposal was committed twice', shown(entry))
-      this.#payloads.add(payload)
-    }
-    this.committed.push(entry)
-    this.#committedIn.push(term)
-    this.states.push(state)
-  }
-
-  #countChange(before: ConfState, after: ConfState, leaves: boolean, entry: Entry): void {
-    const census = this.#census
-    if (leaves) census.count(before.autoLeave ? 'joint left by itself' : 'joint left explicitly')
-    else if (isJoint(after)) census.count('joint entered')
-    else census.count('simple change')
-    const leader = this.#leaders.get(entry.term) ?? ''
-    if (isVoterOf(before, leader) && !isVoterOf(after, leader)) census.count('leader removed')
-    const promoted = before.learners.some((id) => after.voters.includes(id))
-    if (promoted) census.count('learner promoted')
-    if (before.voters.some((id) => after.learners.includes(id))) census.count('voter demoted')
-    if (after.learnersNext.length > 0) census.count('voter demoted in a joint configuration')
-  }
-
   restarted(member: Member): void {
-    this.faultSinceChange = true
     this.#seen.delete(member.id)
     const { checkpoint } = member.disk
-    this.#checkState(member.id, checkpoint)
+    this.history.checkState(member.id, checkpoint)
     if (isJoint(checkpoint.confState)) this.#census.count('joint configuration after a restart')
-  }
-
-  #checkState(id: MemberId, state: StateImage): void {
-    const { index, hash, confState } = state
-    const expected = this.states[index]
-    if (expected === undefined) fail('a state of entries that are not committed', { id, index })
-    if (hash !== expected.hash) fail('another state at the same index', { id, index })
-    const conf = this.#confText(confState)
-    const expectedConf = this.#confText(expected.confState)
-    if (conf !== expectedConf) fail('another configuration', { id, index, conf, expectedConf })
-  }
-
-  #confText(state: ConfState): string {
-    let known = this.#confTexts.get(state)
-    if (known === undefined) this.#confTexts.set(state, (known = confText(state)))
-    return known
   }
 
   /** One entry has been applied. */
   onApplied(member: Member, entry: Entry): void {
-    this.#checkState(member.id, member.state)
+    this.history.checkState(member.id, member.state)
     this.afterStep(member)
     const { id, state, disk } = member
     if (state.index !== entry.index) fail('applied out of order', { id, entry: shown(entry) })
@@ -250,7 +157,7 @@ export class ClusterChecker {
   }
 
   onInstalled(member: Member, snapshot: SnapshotMetadata): void {
-    this.#checkState(member.id, member.state)
+    this.history.checkState(member.id, member.state)
     const { commit, applied, lastIndex } = member.raw.status()
     const { index } = snapshot
     if (applied !== index || commit < index || lastIndex < index) {
@@ -264,7 +171,7 @@ export class ClusterChecker {
     const { id } = member
     let expected = handed + 1
     for (const entry of ready.committedEntries) {
-      const known = this.committed[entry.index]
+      const known = this.history.entry(entry.index)
       if (known === undefined || !same(known, entry)) fail('applies what is not committed', entry)
       if (entry.index !== expected) fail('a gap in what is applied', { id, expected })
       expected++
@@ -281,63 +188,16 @@ export class ClusterChecker {
       fail('a snapshot with an append or entries', { id, index })
     }
     if (index <= handed) fail('a snapshot of what is applied', { id, index, handed })
-    if (this.states[index]?.term !== term) fail('a snapshot of no committed state', { id, index })
+    if (this.history.state(index)?.term !== term)
+      fail('a snapshot of no committed state', { id, index })
     if (disk.term(index) === term && disk.lastIndex > index) {
       fail('a snapshot in place of a log that contains it', { id, index })
     }
     if (disk.hardState.term < term) this.#census.count('snapshot of a term that is not on disk')
   }
 
-  /** A write is about to become durable. */
-  onWrite(member: Member, { entries, hardState }: Append): void {
-    const { id, disk } = member
-    if (hardState !== undefined) {
-      const before = disk.hardState
-      if (hardState.term < before.term) fail('a durable term went back', { id, hardState })
-      const revoted = hardState.term === before.term && before.vote !== ''
-      if (revoted && hardState.vote !== before.vote) fail('a durable vote changed', { id })
-    }
-    const [first] = entries
-    if (first === undefined) return
-    let previousTerm = disk.term(first.index - 1) ?? -1
-    for (const entry of entries) {
-      this.#checkLogged(entry, previousTerm)
-      previousTerm = entry.term
-    }
-    this.#checkReplaced(member, entries, first.index)
-  }
-
-  /** Log matching (Raft §5.3), by induction: an index and a term name one entry, and one before. */
-  #checkLogged(entry: Entry, previousTerm: number): void {
-    const key = `${entry.index}/${entry.term}`
-    const known = this.#logged.get(key)
-    if (known === undefined) {
-      this.#logged.set(key, { entry, previousTerm })
-      return
-    }
-    if (!same(known.entry, entry)) fail('logs differ', [shown(known.entry), shown(entry)])
-    if (known.previousTerm !== previousTerm) {
-      fail('logs match above a difference', { key, previousTerm, other: known.previousTerm })
-    }
-  }
-
-  #checkReplaced(member: Member, entries: readonly Entry[], from: number): void {
-    const { disk } = member
-    for (let index = from; index <= disk.lastIndex; index++) {
-      const old = disk.entry(index) as Entry
-      const entry = entries[index - from]
-      if (entry !== undefined && same(old, entry)) continue
-      const committed = this.committed[index]
-      if (committed !== undefined && same(committed, old)) {
-        fail('a committed entry was cut off', { id: member.id, old: shown(old) })
-      }
-      this.#census.count('durable entry replaced')
-      if (old.type === 'EntryConfChange') this.#census.count('membership change rolled back')
-    }
-  }
-
   readStarted(context: string): void {
-    this.#reads.set(context, this.committed.length - 1)
+    this.#reads.set(context, this.history.lastIndex)
   }
 
   readsAnswered = 0
@@ -351,8 +211,25 @@ export class ClusterChecker {
     this.#census.count('read answered')
   }
 
-  /** Before a request is stepped; the check that it returns is for afterwards. */
-  onVoteRequest(member: Member, message: MsgVote): () => void {
+  /** Before a message is stepped; the check that it returns is for afterwards. */
+  aroundStep(member: Member, message: Message): (() => void) | undefined {
+    switch (message.type) {
+      case 'MsgVote':
+        return this.#aroundVote(member, message)
+      case 'MsgApp':
+        return this.#aroundCommit(member, message.index + message.entries.length)
+      case 'MsgHeartbeat':
+        return this.#aroundCommit(member, message.commit)
+      case 'MsgAppResp':
+        return () => this.#checkMatch(member, message.from)
+      case 'MsgHeartbeatResp':
+        return this.#aroundLeadership(member)
+      default:
+        return undefined
+    }
+  }
+
+  #aroundVote(member: Member, message: MsgVote): () => void {
     const { raw, disk } = member
     const before = raw.status()
     const { lastIndex } = before
@@ -364,6 +241,50 @@ export class ClusterChecker {
       const { logTerm, index } = message
       const upToDate = logTerm > lastTerm || (logTerm === lastTerm && index >= lastIndex)
       if (!upToDate) fail('a vote for a log that is behind', { message, lastIndex, lastTerm })
+    }
+  }
+
+  /** Raft §5.3: what follows the entries of a message may not be the leader's. */
+  #aroundCommit({ id, raw }: Member, limit: number): () => void {
+    const before = raw.committed
+    return () => {
+      if (raw.committed > Math.max(before, limit)) {
+        fail('committed more than is known to match', { id, commit: raw.committed, limit })
+      }
+    }
+  }
+
+  /** What a leader takes for durable elsewhere is so. */
+  #checkMatch({ id, raw }: Member, from: MemberId): void {
+    const { role, term, progress } = raw.status()
+    const match = progress.get(from)?.match ?? 0
+    const disk = this.#members.get(from)?.disk
+    // Who has gone on to another leader may have lost it since.
+    if (role !== 'leader' || disk === undefined || disk.hardState.term > term) return
+    const expected = raw.entry(match)?.term
+    const actual = match <= disk.applied ? expected : disk.term(match)
+    if (expected !== undefined && actual !== expected) {
+      fail('a leader counts with what is not durable', { id, from, match, expected, actual })
+    }
+  }
+
+  /**
+   * A leader that was removed may go, by itself, when the others know that it was. Other reasons
+   * come with a higher term or with a tick.
+   */
+  #aroundLeadership(member: Member): (() => void) | undefined {
+    const { raw, confState } = member
+    const { term } = raw
+    if (this.#leaders.get(term) !== member.id || isVoterOf(confState, member.id)) return undefined
+    if (raw.status().role !== 'leader') return undefined
+    return () => {
+      if (raw.status().role === 'leader' || raw.term > term) return
+      this.#census.count('removed leader stepped down')
+      const index = member.state.index
+      const knows = (id: MemberId): boolean => (this.#known.get(id) ?? 0) >= index
+      if (!hasQuorum(confState, knows)) {
+        fail('a removed leader goes before the others know', { id: member.id, index })
+      }
     }
   }
 
@@ -408,8 +329,7 @@ export class ClusterChecker {
   #checkCampaign({ id, raw, state }: Member): void {
     const { role, commit } = raw.status()
     if (role !== 'candidate') return
-    const unapplied = this.committed.slice(state.index + 1, commit + 1)
-    if (unapplied.some((entry) => entry?.type === 'EntryConfChange')) {
+    if (this.history.hasConfChange(state.index + 1, commit)) {
       fail('campaigns with a configuration that is over', { id, applied: state.index, commit })
     }
   }
@@ -438,24 +358,4 @@ export class ClusterChecker {
       fail('leadership for a member that lags', { to, lastIndex })
     }
   }
-
-  /** What is in the memory of all members at the end, against what was ever written. */
-  checkLogs(): void {
-    for (const { raw } of this.#members.values()) {
-      const { firstIndex, lastIndex } = raw.status()
-      for (let index = firstIndex; index <= lastIndex; index++) {
-        const entry = raw.entry(index) as Entry
-        const known = this.#logged.get(`${index}/${entry.term}`)
-        if (known !== undefined && !same(known.entry, entry)) {
-          fail('logs differ', [shown(known.entry), shown(entry)])
-        }
-      }
-    }
-  }
-}
-
-function confText(state: ConfState): string {
-  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = state
-  const lists = [voters, votersOutgoing, learners, learnersNext]
-  return JSON.stringify([...lists.map((ids) => [...ids].sort()), autoLeave])
 }

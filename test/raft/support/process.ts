@@ -83,9 +83,17 @@ export class Process {
   #scheduleTick(): void {
     const units = this.#world.faulty ? this.#tickUnits : UNITS_PER_TICK
     this.#later(units, () => {
-      this.act((member) => member.raw.tick())
+      this.#tick()
       this.#scheduleTick()
     })
+  }
+
+  #tick(): void {
+    const { raw } = this.member
+    const { term, role } = raw.status()
+    this.act(() => raw.tick())
+    if (role !== 'leader' || raw.term > term || raw.status().role === 'leader') return
+    this.#world.census.count('leader stepped down for want of a quorum')
   }
 
   /** Something comes in: checks what became of it, and sees to it that a Ready is taken. */
@@ -116,9 +124,7 @@ export class Process {
       return
     }
     this.#world.trace(this.id, () => `step ${JSON.stringify(message)}`)
-    const { member } = this
-    const check =
-      message.type === 'MsgVote' ? this.#world.checker.onVoteRequest(member, message) : undefined
+    const check = this.#world.checker.aroundStep(this.member, message)
     this.act(({ raw }) => raw.step(message))
     check?.()
   }
@@ -156,7 +162,7 @@ export class Process {
       if (last !== undefined && member.raw.entry(last.index)?.term !== last.term) {
         census.count('write superseded while in flight')
       }
-      this.#world.checker.onWrite(member, writing)
+      this.#world.checker.logs.onWrite(member, writing)
       disk.write(writing)
       member.writing = undefined
       this.act(({ raw }) => raw.appended())
@@ -304,7 +310,8 @@ export class Process {
     if (member.writing !== undefined) {
       census.count(written ? 'crash with a write done' : 'crash with a write lost')
     }
-    if (written && member.writing !== undefined) this.#world.checker.onWrite(member, member.writing)
+    if (written && member.writing !== undefined)
+      this.#world.checker.logs.onWrite(member, member.writing)
     this.#world.trace(this.id, () => `crash, write ${written ? 'done' : 'lost'}`)
     this.up = false
     this.life++

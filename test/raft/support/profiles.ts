@@ -148,7 +148,7 @@ export const FAULT_PROFILES = {
   },
   'conflicting logs': {
     ...QUIET,
-    voters: [3, 3, 3, 5],
+    voters: [3, 5, 5],
     learners: [0, 0, 1],
     isolateLeader: 60,
     heal: 80,
@@ -281,7 +281,7 @@ export const MEMBERSHIP_PROFILES = {
   },
   snapshots: {
     ...QUIET,
-    isolateLeader: 20,
+    isolateLeader: 40,
     voters: [2, 3, 3, 5],
     learners: [0, 1, 2],
     spares: 1,
@@ -293,8 +293,8 @@ export const MEMBERSHIP_PROFILES = {
     oneWayCut: 10,
     heal: 40,
     change: 20,
-    campaign: 15,
-    stream: [2, 150],
+    campaign: 120,
+    stream: [2, 400],
     write: [0, 20],
     brokenStream: 250,
     repeatedStream: 300,

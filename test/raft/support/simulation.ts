@@ -12,19 +12,13 @@ import type { MemberId, Message } from '../../../src/raft/types.ts'
 import { Census } from './census.ts'
 import { drawChange } from './change-draw.ts'
 import { ClusterChecker } from './cluster-checker.ts'
-import {
-  encodeConfChange,
-  hasQuorum,
-  isJoint,
-  isVoterOf,
-  LEAVE_JOINT,
-  membersOf,
-} from './conf-changes.ts'
+import { encodeConfChange } from './conf-changes.ts'
 import { EventQueue } from './event-queue.ts'
 import { Links } from './links.ts'
 import { Disk, Member, seededRandom, type Options, type StateImage } from './member.ts'
 import { draw, Process, type World } from './process.ts'
 import { UNITS_PER_TICK, type Profile, type Schedule } from './profiles.ts'
+import { Recovery } from './recovery.ts'
 
 /** Ticks within which a healed cluster must have recovered. */
 const RECOVERY_TICKS = 1500
@@ -58,7 +52,7 @@ export class Simulation implements World {
   readonly lines: string[] = []
 
   readonly #members = new Map<MemberId, Member>()
-  readonly #processes = new Map<MemberId, Process>()
+  readonly processes = new Map<MemberId, Process>()
   readonly #links = new Links()
   readonly #network: Random
   readonly #clients: Random
@@ -88,6 +82,7 @@ export class Simulation implements World {
     const pick = (counts: readonly number[]): number =>
       counts[this.random.below(counts.length)] as number
     const voterCount = pick(voters)
+    if (voterCount === 1) this.census.count('cluster of one voter')
     const memberCount = voterCount + pick(learners)
     const ids = Array.from({ length: memberCount + spares }, (_, at) => String(at + 1))
     const first = ids.slice(0, memberCount)
@@ -98,7 +93,7 @@ export class Simulation implements World {
       const member = new Member(id, disk, this.#options(streams(10 + Number(id))))
       member.removalsAreForGood = this.schedule.removedRefused
       this.#members.set(id, member)
-      this.#processes.set(id, new Process(member, this))
+      this.processes.set(id, new Process(member, this))
     }
   }
 
@@ -124,20 +119,20 @@ export class Simulation implements World {
   }
 
   #ids(): MemberId[] {
-    return [...this.#processes.keys()]
+    return [...this.processes.keys()]
   }
 
   #process(id: MemberId): Process {
-    return this.#processes.get(id) as Process
+    return this.processes.get(id) as Process
   }
 
   #pickUp(random: Random): Process | undefined {
-    const up = [...this.#processes.values()].filter((process) => process.up && !process.paused)
+    const up = [...this.processes.values()].filter((process) => process.up && !process.paused)
     return up[random.below(Math.max(1, up.length))]
   }
 
   #leaders(): Process[] {
-    return [...this.#processes.values()].filter(
+    return [...this.processes.values()].filter(
       ({ up, paused, member }) => up && !paused && member.raw.status().role === 'leader',
     )
   }
@@ -149,7 +144,6 @@ export class Simulation implements World {
     const random = this.#network
     const lost = this.#links.isCut(message.from, message.to) || random.below(1000) < profile.loss
     if (lost) {
-      this.checker.faultSinceChange = true
       this.trace(message.from, () => `lost ${JSON.stringify(message)}`)
       if (random.below(10) === 0) this.#reportUnreachable(message)
       return
@@ -167,8 +161,7 @@ export class Simulation implements World {
     const random = this.#network
     const isLate = random.below(1000) < late
     const units = isLate ? random.below(lateness * UNITS_PER_TICK) : draw(random, delay)
-    if (units > 5 * UNITS_PER_TICK) this.checker.faultSinceChange = true
-    this.queue.after(units, () => this.#processes.get(message.to)?.step(message))
+    this.queue.after(units, () => this.processes.get(message.to)?.step(message))
   }
 
   #reportUnreachable({ from, to }: Message): void {
@@ -187,7 +180,7 @@ export class Simulation implements World {
     const { profile, census } = this
     const arrive = (): boolean => {
       if (this.#links.isCut(from.id, to)) return false
-      return this.#processes.get(to)?.receiveState(message, image) === true
+      return this.processes.get(to)?.receiveState(message, image) === true
     }
     const units = draw(random, profile.stream)
     if (random.below(1000) < profile.brokenStream) {
@@ -284,7 +277,11 @@ export class Simulation implements World {
       this.#disturb()
       this.queue.runTo(this.queue.now + UNITS_PER_TICK)
     }
-    this.checker.checkLogs()
+    this.#checkMemory()
+  }
+
+  #checkMemory(): void {
+    for (const member of this.#members.values()) this.checker.logs.checkMemory(member)
   }
 
   #happens(perMille: number): boolean {
@@ -340,13 +337,12 @@ export class Simulation implements World {
 
   #cutPower(): void {
     this.census.count('power cut')
-    for (const process of this.#processes.values()) if (process.up) process.crashFor(this.#outage())
+    for (const process of this.processes.values()) if (process.up) process.crashFor(this.#outage())
   }
 
   #pause(): void {
     const process = this.#pickUp(this.#faults)
     if (process?.member.raw.status().role === 'leader') this.census.count('leader paused')
-    this.checker.faultSinceChange = true
     process?.pause(this.#outage(), () => this.#read(process))
   }
 
@@ -361,120 +357,33 @@ export class Simulation implements World {
   heal(): number {
     this.#endFaults()
     const start = this.queue.now
-    let goal = this.#newGoal()
+    const { checker, census, processes, schedule } = this
+    const recovery = new Recovery({
+      checker,
+      processes,
+      random: this.#clients,
+      removedEnd: schedule.removedEnd,
+      read: (process) => this.#read(process),
+    })
     for (let tick = 1; tick <= RECOVERY_TICKS; tick++) {
       this.queue.runTo(start + tick * UNITS_PER_TICK)
-      if (tick % 5 > 0) continue
-      if (tick % 10 === 0) this.#endRemoved()
-      if (this.#reached(goal)) {
-        this.checker.checkLogs()
-        return tick
-      }
-      if (tick % 20 === 0) goal = this.#newGoal()
+      if (!recovery.review(tick)) continue
+      this.#checkMemory()
+      if (tick > 300) census.count('slow recovery')
+      return tick
     }
-    if (this.#isOutOfReach()) {
-      this.census.count('nobody can be elected any more')
-      return RECOVERY_TICKS
-    }
-    throw new Error(`no recovery: ${JSON.stringify(this.#statuses())}`)
-  }
-
-  /**
-   * Raft cannot always recover when those who alone know that a membership change is committed
-   * crash or are cut off: the others then need the votes of members that have left, whose logs may
-   * be longer. Among three or more voters, one voter at a time, that cannot be.
-   */
-  #isOutOfReach(): boolean {
-    const { lastConfState, confIndex } = this.checker
-    const all = [...this.#members.values()]
-    const knows = (id: MemberId): boolean => this.#process(id).member.state.index >= confIndex
-    if (!this.checker.faultSinceChange || hasQuorum(lastConfState, knows)) return false
-    return !all.some(({ confState, id, disk }) => {
-      const votes = (other: MemberId): boolean => isUpToDate(disk, this.#process(other).member.disk)
-      return isVoterOf(confState, id) && hasQuorum(confState, votes)
-    })
+    if (!recovery.isOutOfReach()) throw new Error(`no recovery: ${recovery.describe()}`)
+    census.count('nobody can be elected any more')
+    return RECOVERY_TICKS
   }
 
   #endFaults(): void {
     this.faulty = false
     this.profile = { ...this.profile, ...HEALTHY }
     this.#links.heal()
-    for (const process of this.#processes.values()) {
+    for (const process of this.processes.values()) {
       process.pausedUntil = 0
       process.start()
     }
   }
-
-  /**
-   * Those that are no members any more may end once a majority knows that they are not. Before,
-   * a member that does not may need their votes.
-   */
-  #endRemoved(): void {
-    if (!this.schedule.removedEnd) return
-    const { lastConfState, confIndex } = this.checker
-    const knows = (id: MemberId): boolean => this.#process(id).member.state.index >= confIndex
-    if (!hasQuorum(lastConfState, knows)) return
-    const members = membersOf(lastConfState)
-    for (const process of this.#processes.values()) {
-      if (!members.includes(process.id)) process.crash()
-    }
-  }
-
-  #newGoal(): Goal {
-    const leader = this.#leaders().sort((a, b) => b.member.raw.term - a.member.raw.term)[0]
-    if (leader !== undefined && isJoint(leader.member.confState)) {
-      leader.act(({ raw }) => raw.proposeConfChange(encodeConfChange(LEAVE_JOINT)))
-    }
-    const payload = `goal${++this.#proposals}`
-    const members = membersOf(this.checker.lastConfState)
-    // Some may have ended before they came back as members.
-    for (const id of members) this.#process(id).start()
-    const by = members[this.#clients.below(members.length)]
-    if (by !== undefined) {
-      this.#process(by).propose(payload)
-      this.#read(this.#process(by))
-    }
-    return { payload, reads: this.checker.readsAnswered }
-  }
-
-  /**
-   * One leader, what was proposed and asked for since the faults ended is done and answered, all
-   * members have applied all of it, and the leader knows.
-   */
-  #reached({ payload, reads }: Goal): boolean {
-    if (!this.checker.isCommitted(payload) || this.checker.readsAnswered === reads) return false
-    const { lastConfState, committed } = this.checker
-    if (isJoint(lastConfState)) return false
-    const members = membersOf(lastConfState)
-    const leaders = this.#leaders().filter(({ id }) => members.includes(id))
-    const [leader] = leaders
-    if (leader === undefined || leaders.length > 1) return false
-    const last = committed.length - 1
-    const { progress, lastIndex } = leader.member.raw.status()
-    return members.every((id) => {
-      if (this.#process(id).member.state.index !== last) return false
-      const peer = progress.get(id)
-      if (peer === undefined) return false
-      return id === leader.id || (peer.match === lastIndex && peer.state === 'StateReplicate')
-    })
-  }
-
-  #statuses(): unknown {
-    const members = [...this.#processes.values()].map(({ up, member }) => {
-      const { progress, ...status } = member.raw.status()
-      return { up, ...status, progress: [...progress] }
-    })
-    return { conf: this.checker.lastConfState, members }
-  }
-}
-
-function isUpToDate(disk: Disk, other: Disk): boolean {
-  if (disk.lastTerm !== other.lastTerm) return disk.lastTerm > other.lastTerm
-  return disk.lastIndex >= other.lastIndex
-}
-
-interface Goal {
-  readonly payload: string
-  /** Answered before. */
-  readonly reads: number
 }
