@@ -6,7 +6,7 @@
  *         runs: [count, term, type, …] one triple for neighbours of equal term and type
  *     MsgAppResp        [2, term, index, reject, rejectHint, logTerm]
  *     MsgVote           [3, term, index, logTerm, transfer]      MsgPreVote      [4, …]
- *     MsgVoteResp       [5, term, reject]                        MsgPreVoteResp  [6, …]
+ *     MsgVoteResp       [5, term, reject, commit, commitTerm]    MsgPreVoteResp  [6, …]
  *     MsgHeartbeat      [7, term, commit, round]
  *     MsgHeartbeatResp  [8, term, round, commit]
  *     MsgProp           [9, forwardId, [type…], [data…]]
@@ -102,9 +102,9 @@ function packedMessage(message: StreamMessage): readonly unknown[] {
     case 'MsgPreVote':
       return [4, message.term, message.index, message.logTerm, message.transfer]
     case 'MsgVoteResp':
-      return [5, message.term, message.reject]
+      return [5, message.term, message.reject, message.commit, message.commitTerm]
     case 'MsgPreVoteResp':
-      return [6, message.term, message.reject]
+      return [6, message.term, message.reject, message.commit, message.commitTerm]
     case 'MsgHeartbeat':
       return [7, message.term, message.commit, message.round]
     case 'MsgHeartbeatResp':
@@ -158,8 +158,8 @@ const DECODERS: readonly ({ readonly length: number; readonly decode: Decoder } 
   { length: 6, decode: appendResponseOf },
   { length: 5, decode: (fields, route) => voteOf('MsgVote', fields, route) },
   { length: 5, decode: (fields, route) => voteOf('MsgPreVote', fields, route) },
-  { length: 3, decode: (fields, route) => voteResponseOf('MsgVoteResp', fields, route) },
-  { length: 3, decode: (fields, route) => voteResponseOf('MsgPreVoteResp', fields, route) },
+  { length: 5, decode: (fields, route) => voteResponseOf('MsgVoteResp', fields, route) },
+  { length: 5, decode: (fields, route) => voteResponseOf('MsgPreVoteResp', fields, route) },
   { length: 4, decode: heartbeatOf },
   { length: 4, decode: heartbeatResponseOf },
   { length: 4, decode: proposalsOf },
@@ -241,9 +241,10 @@ function voteResponseOf(
   fields: readonly unknown[],
   { from, to }: Route,
 ): StreamMessage | undefined {
-  const [, term, reject] = fields
+  const [, term, reject, commit, commitTerm] = fields
   if (!isCount(term) || !isFlag(reject)) return undefined
-  return { type, from, to, term, reject }
+  if (!isCount(commit) || !isCount(commitTerm)) return undefined
+  return { type, from, to, term, reject, commit, commitTerm }
 }
 
 function heartbeatOf(fields: readonly unknown[], { from, to }: Route): StreamMessage | undefined {

@@ -87,7 +87,7 @@ function describeBody(message: Message): string {
       return `last=${message.index}/${message.logTerm}${message.transfer ? ' transfer' : ''}`
     case 'MsgVoteResp':
     case 'MsgPreVoteResp':
-      return message.reject ? 'rejected' : 'granted'
+      return message.reject ? `rejected commit=${message.commit}/${message.commitTerm}` : 'granted'
     case 'MsgHeartbeat':
       return `commit=${message.commit} round=${message.round}`
     case 'MsgHeartbeatResp':

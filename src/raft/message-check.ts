@@ -53,7 +53,7 @@ function isBodyInOrder(message: Message): boolean {
       return message.term > 0 && isCount(message.index) && isCount(message.logTerm)
     case 'MsgVoteResp':
     case 'MsgPreVoteResp':
-      return true
+      return isCount(message.commit) && isCount(message.commitTerm)
     case 'MsgHeartbeat':
       return message.term > 0 && isCount(message.commit) && isCount(message.round)
     case 'MsgHeartbeatResp':

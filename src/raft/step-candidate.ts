@@ -38,7 +38,8 @@ function startPreVote(raft: Raft): void {
 function startVote(raft: Raft, transfer: boolean): void {
   raft.becomeCandidate()
   const { id, term } = raft
-  raft.send({ type: 'MsgVoteResp', from: id, to: id, term, reject: false })
+  const granted = { reject: false, commit: 0, commitTerm: 0 }
+  raft.send({ type: 'MsgVoteResp', from: id, to: id, term, ...granted })
   requestVotes(raft, 'MsgVote', term, transfer)
 }
 
@@ -57,14 +58,29 @@ function requestVotes(
   })
 }
 
+/**
+ * Who refuses may know more to be committed here. If that is a membership change, this election
+ * goes by a configuration that is over. Returns whether it does.
+ */
+function learnCommit(raft: Raft, { commit, commitTerm }: MsgVoteResp): boolean {
+  const { log } = raft
+  if (commit <= log.committed || log.term(commit) !== commitTerm) return false
+  raft.commitTo(commit)
+  if (!log.hasConfChange(log.applied + 1, log.committed)) return false
+  raft.becomeFollower(raft.term, NO_MEMBER)
+  return true
+}
+
 function onPreVoteResp(raft: Raft, message: MsgVoteResp): void {
   if (!message.reject && message.term !== raft.term + 1) return
+  if (learnCommit(raft, message)) return
   const result = raft.tracker.recordVote(message.from, !message.reject)
   if (result === 'won') startVote(raft, false)
   else if (result === 'lost') raft.becomeFollower(raft.term, NO_MEMBER)
 }
 
 function onVoteResp(raft: Raft, message: MsgVoteResp): void {
+  if (learnCommit(raft, message)) return
   const result = raft.tracker.recordVote(message.from, !message.reject)
   if (result === 'won') raft.becomeLeader()
   else if (result === 'lost') raft.becomeFollower(raft.term, NO_MEMBER)

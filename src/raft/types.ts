@@ -141,9 +141,16 @@ export interface MsgVote extends Envelope {
   readonly transfer: boolean
 }
 
+/**
+ * A refusal tells what the sender knows to be committed: `commit` and the term of the entry there.
+ * Why: where the last of several voters leave, those that stay may not know that they alone decide
+ * now, while those that left may not lead but have the longer logs. Both are 0 in a granted vote.
+ */
 export interface MsgVoteResp extends Envelope {
   readonly type: 'MsgVoteResp' | 'MsgPreVoteResp'
   readonly reject: boolean
+  readonly commit: number
+  readonly commitTerm: number
 }
 
 /** `round` is the newest round of reads that the leader started; the answer gives it back. */

@@ -19,6 +19,7 @@ export function onVoteRequest(raft: Raft, message: MsgVote): void {
 }
 
 export function answerVote(raft: Raft, message: MsgVote, granted: boolean): void {
+  const { committed } = raft.log
   raft.send({
     type: message.type === 'MsgPreVote' ? 'MsgPreVoteResp' : 'MsgVoteResp',
     from: raft.id,
@@ -26,5 +27,7 @@ export function answerVote(raft: Raft, message: MsgVote, granted: boolean): void
     // A granted pre-vote is for the term asked about; a refusal tells the term it comes from.
     term: granted ? message.term : raft.term,
     reject: !granted,
+    commit: granted ? 0 : committed,
+    commitTerm: granted ? 0 : (raft.log.term(committed) ?? 0),
   })
 }

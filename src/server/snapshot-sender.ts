@@ -81,18 +81,24 @@ export class SnapshotSender {
     if (this.#stopped) return
     const hold: Hold = { index: applier.appliedIndex, untilMs: undefined, hasFailed: false }
     this.#holds.set(to, hold)
-    // In one turn, so that checkpoint and records are of one piece.
+    // In one turn, so that checkpoint, records and the leader's term are of one piece.
+    const term = this.#ports.term()
     const checkpoint = applier.checkpoint()
     const records = await state.exportRecords()
-    const ok = await transport.sendSnapshot(to, this.#outgoing(to, checkpoint, records))
+    const ok = await transport.sendSnapshot(to, this.#outgoing(to, term, checkpoint, records))
     await records.close()
     hold.hasFailed = !ok
     hold.untilMs = clock.nowMs() + (ok ? HOLD_AFTER_MS : FAILURE_TOLD_AFTER_MS)
     if (ok && !this.#stopped) report(to, true)
   }
 
-  #outgoing(to: MemberId, checkpoint: Checkpoint, records: RecordView): OutgoingSnapshot {
-    const { state, memberId, term, logger } = this.#ports
+  #outgoing(
+    to: MemberId,
+    term: number,
+    checkpoint: Checkpoint,
+    records: RecordView,
+  ): OutgoingSnapshot {
+    const { state, memberId, logger } = this.#ports
     const { appliedIndex, appliedTerm, confState } = checkpoint
     const snapshot = { index: appliedIndex, term: appliedTerm, confState }
     const bytes = state.bytesInUse
@@ -102,7 +108,7 @@ export class SnapshotSender {
       bytes,
     })
     return {
-      message: { type: 'MsgSnap', from: memberId, to, term: term(), snapshot },
+      message: { type: 'MsgSnap', from: memberId, to, term, snapshot },
       checkpoint: encodeCheckpoint(checkpoint),
       bytes,
       records,

@@ -30,7 +30,7 @@ export function voteRequest(from: MemberId, term: number, index: number, logTerm
 }
 
 export function grant(from: MemberId, term: number, reject = false): Message {
-  return { type: 'MsgVoteResp', from, to: '1', term, reject }
+  return { type: 'MsgVoteResp', from, to: '1', term, reject, commit: 0, commitTerm: 0 }
 }
 
 export function append(

@@ -428,7 +428,8 @@ describe('pre-votes (thesis §9.6)', () => {
       { type: 'MsgPreVote', to: '3', term: 2 },
     ])
     expect(member.raw.status()).toMatchObject({ role: 'pre-candidate', term: 1, vote: '' })
-    member.raw.step({ type: 'MsgPreVoteResp', from: '3', to: '1', term: 2, reject: false })
+    const answer = { reject: false, commit: 0, commitTerm: 0 }
+    member.raw.step({ type: 'MsgPreVoteResp', from: '3', to: '1', term: 2, ...answer })
     expect(member.raw.status()).toMatchObject({ role: 'candidate', term: 2, vote: '1' })
   })
 
@@ -452,7 +453,8 @@ describe('pre-votes (thesis §9.6)', () => {
 
   test('votes of an earlier attempt do not count in the next (raft-rs 83)', () => {
     const member = memberWith([1], 5, { preVote: true })
-    const yes = { type: 'MsgPreVoteResp', to: '1', term: 2, reject: false } as const
+    const granted = { reject: false, commit: 0, commitTerm: 0 }
+    const yes = { type: 'MsgPreVoteResp', to: '1', term: 2, ...granted } as const
     member.raw.campaign()
     member.raw.step({ ...yes, from: '2' })
     member.raw.campaign()
@@ -464,5 +466,35 @@ describe('pre-votes (thesis §9.6)', () => {
     const member = memberWith([1, 5], 3, { preVote: true })
     member.raw.step({ ...preVote, term: 3, index: 9, logTerm: 2 })
     expect(drain(member)).toMatchObject([{ type: 'MsgPreVoteResp', term: 5, reject: true }])
+  })
+
+  test('learns from a refusal what is committed, and that it alone decides now', () => {
+    const disk = new Disk()
+    disk.confState = confStateOf(['1', '2'])
+    const remove = encodeConfChange(simpleChange('remove', '2'))
+    const left = { index: 1, term: 1, type: 'EntryConfChange', data: remove } as const
+    disk.write({ entries: [left], hardState: { term: 1, vote: '', commit: 0 } })
+    const member = new Member('1', disk, { preVote: true })
+    member.raw.campaign()
+    expect(drain(member)).toMatchObject([{ type: 'MsgPreVote', to: '2', index: 1 }])
+    const refusal = { type: 'MsgPreVoteResp', from: '2', to: '1', term: 1, reject: true } as const
+    member.raw.step({ ...refusal, commit: 2, commitTerm: 1 })
+    member.raw.step({ ...refusal, commit: 1, commitTerm: 9 })
+    expect(member.raw.status().commit).toBe(0)
+    member.raw.campaign()
+    drain(member)
+    member.raw.step({ ...refusal, commit: 1, commitTerm: 1 })
+    expect(drain(member)).toEqual([])
+    expect(member.raw.status()).toMatchObject({ role: 'follower', commit: 1, voters: ['1'] })
+    member.raw.campaign()
+    drain(member)
+    expect(member.raw.status().role).toBe('leader')
+  })
+
+  test('a refusal tells what its sender knows to be committed', () => {
+    const member = memberWith([1, 1, 2], 3, { preVote: true }, 2)
+    member.raw.step({ ...preVote, term: 3, index: 1, logTerm: 1 })
+    const told = { reject: true, commit: 2, commitTerm: 1 }
+    expect(drain(member)).toMatchObject([{ type: 'MsgPreVoteResp', ...told }])
   })
 })

@@ -114,6 +114,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     type: fc.constantFrom('MsgVoteResp' as const, 'MsgPreVoteResp' as const),
     ...head,
     reject: fc.boolean(),
+    commit: number,
+    commitTerm: number,
   }),
   fc.record({ type: fc.constant('MsgHeartbeat' as const), ...head, commit: number, round: number }),
   fc.record({
@@ -273,7 +275,7 @@ class Victim {
       this.#written()
       const term = raw.term + (type === 'MsgPreVoteResp' ? 1 : 0)
       for (const from of ['2', '3', '4', '5']) {
-        raw.step({ type, from, to: '1', term, reject: false })
+        raw.step({ type, from, to: '1', term, reject: false, commit: 0, commitTerm: 0 })
       }
     }
     if (raw.status().role === 'leader') this.leads++

@@ -64,8 +64,8 @@ export const messageArbitrary: fc.Arbitrary<StreamMessage> = fc.oneof(
   }),
   envelope('MsgVote', { index: count, logTerm: count, transfer: fc.boolean() }),
   envelope('MsgPreVote', { index: count, logTerm: count, transfer: fc.boolean() }),
-  envelope('MsgVoteResp', { reject: fc.boolean() }),
-  envelope('MsgPreVoteResp', { reject: fc.boolean() }),
+  envelope('MsgVoteResp', { reject: fc.boolean(), commit: count, commitTerm: count }),
+  envelope('MsgPreVoteResp', { reject: fc.boolean(), commit: count, commitTerm: count }),
   envelope('MsgHeartbeat', { commit: count, round: count }),
   envelope('MsgHeartbeatResp', { round: count, commit: count }),
   envelope('MsgProp', {
