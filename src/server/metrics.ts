@@ -1,7 +1,8 @@
 /** The member's metrics, under etcd's names and types, so that its dashboards and alerts work. */
 
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import { NO_MEMBER } from '../raft/types.ts'
+import { errorText, type ErrorName } from './errors.ts'
 import { CallMetrics, registerCounter } from './call-metrics.ts'
 import { exponentialBounds, Histogram, HistogramFamily } from './histogram.ts'
 import type { MetricSources } from './metric-sources.ts'
@@ -47,6 +48,17 @@ export class Metrics {
     'The latency distributions of applying requests.',
     exponentialBounds(0.0001, 2, 20),
   )
+  readonly #promotions = new Counter({
+    name: 'etcd_server_learner_promote_successes',
+    help: 'The total number of successful learner promotions while this member is leader.',
+    registers: [this.registry],
+  })
+  readonly #failedPromotions = new Counter({
+    name: 'etcd_server_learner_promote_failures',
+    help: 'The total number of failed learner promotions (likely learner not ready) while this member is leader.',
+    labelNames: ['Reason'],
+    registers: [this.registry],
+  })
   healthSuccesses = 0
   healthFailures = 0
 
@@ -64,6 +76,11 @@ export class Metrics {
     ]) {
       histogram.register(this.registry)
     }
+  }
+
+  countPromotion(error: ErrorName | undefined): void {
+    if (error === undefined) this.#promotions.inc()
+    else this.#failedPromotions.inc({ Reason: errorText(error) })
   }
 
   /** `operation` is the name of the request in the log; etcd writes it with a capital letter. */
@@ -172,6 +189,19 @@ export class Metrics {
       () => (raftNode.isInstalling ? 1 : 0),
     )
     const { membership } = applier
+    const knownPeers: Gauge = new Gauge({
+      name: 'etcd_network_known_peers',
+      help: 'The current number of known peers.',
+      labelNames: ['Local', 'Remote'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const { id } of membership.members) {
+          if (id !== memberId) this.set({ Local: memberId, Remote: id }, 1)
+        }
+      },
+    })
+    void knownPeers
     const clusterVersion: Gauge = new Gauge({
       name: 'etcd_cluster_version',
       help: "Which version is running. 1 for 'cluster_version' label with current cluster version",

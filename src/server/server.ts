@@ -27,6 +27,7 @@ import type { Bootstrapped, OpenedStorage } from './bootstrap.ts'
 import { CallGuard } from './call-guard.ts'
 import { Compactor } from './compactor.ts'
 import { CorruptionCheck } from './corruption-check.ts'
+import type { ErrorName } from './errors.ts'
 import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
 import { Leadership } from './leadership.ts'
@@ -587,6 +588,7 @@ export class Server {
       wallMs,
       leader: () => this.#raftNode.leader,
       forwardPromote: (leader: MemberId, id: MemberId) => this.peers.calls.promote(leader, id),
+      onPromotion: (error: ErrorName | undefined) => this.metrics.countPromotion(error),
       pause: async () => {
         await delay(heartbeatMs)
         return !this.#isStopped

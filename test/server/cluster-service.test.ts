@@ -38,6 +38,8 @@ class Subject {
   readonly forwarded: [leader: string, id: string][] = []
   readonly activeSince = new Map<string, number>([[OTHER_ID, 0]])
   readonly service: ClusterService
+  /** What the metrics are told of. */
+  readonly promotions: string[] = []
   leader = MEMBER_ID
   role: 'leader' | 'follower' = 'leader'
   match: Readonly<Record<string, number>> = {}
@@ -77,6 +79,7 @@ class Subject {
           this.forwarded.push([leader, id])
           return this.forwardOutcome
         },
+        onPromotion: (error) => void this.promotions.push(error ?? 'ok'),
         pause: async () => {
           clock.advance(PAUSE_MS)
           this.onPause()
@@ -293,6 +296,7 @@ describe('MemberPromote', () => {
     expect(subject.reads).toBe(1)
     expect(subject.forwarded).toEqual([])
     expect(await promote()).toBe('etcdserver: can only promote a learner member')
+    expect(subject.promotions).toEqual(['ok', 'member-not-learner'])
   })
 
   test('of a learner that lags or is away is not proposed', async () => {
@@ -336,6 +340,7 @@ describe('MemberPromote', () => {
     expect(await promote()).toBe('etcdserver: request timed out')
     expect(subject.forwarded.length).toBe(3)
     expect(subject.proposals).toEqual([])
+    expect(subject.promotions).toEqual([])
   })
 
   test('follows the leader when it has moved', async () => {

@@ -56,6 +56,8 @@ export interface ClusterParts {
   readonly leader: () => MemberId
   /** Has that member call its own `promote`. Outcomes as there, and 'timeout' when it is silent. */
   readonly forwardPromote: (leader: MemberId, id: MemberId) => Promise<Outcome<ChangedMembers>>
+  /** Told how each promotion went that this member as the leader decided on. */
+  readonly onPromotion: (error: ErrorName | undefined) => void
   /** Resolves a little later, with whether the server still runs. */
   readonly pause: () => Promise<boolean>
 }
@@ -131,8 +133,15 @@ export class ClusterService {
    * what another member's `forwardPromote` ends in.
    */
   async promote(id: MemberId): Promise<Outcome<ChangedMembers>> {
-    const { headers, leader, readIndex, reconfiguration, proposer } = this.#parts
+    const { headers, leader, onPromotion } = this.#parts
     if (leader() !== headers.memberId) return { ok: false, error: 'not-leader' }
+    const outcome = await this.#promoteHere(id)
+    onPromotion(outcome.ok ? undefined : outcome.error)
+    return outcome
+  }
+
+  async #promoteHere(id: MemberId): Promise<Outcome<ChangedMembers>> {
+    const { readIndex, reconfiguration, proposer } = this.#parts
     const read = await readIndex.wait()
     if (read === 'timeout') return { ok: false, error: 'timeout-wait-applied' }
     if (read !== 'ready') return { ok: false, error: read }
