@@ -34,6 +34,8 @@ interface LogWrite {
 
 export class RaftLog {
   #entries: Entry[] = []
+  /** Indexes of the membership changes among the entries, ascending. */
+  #confIndexes: number[] = []
   #snapshotIndex: number
   #snapshotTerm: number
   #committed: number
@@ -177,10 +179,12 @@ export class RaftLog {
   }
 
   hasConfChange(from: number, to: number): boolean {
-    for (let index = from; index <= to; index++) {
-      if (this.entry(index)?.type === 'EntryConfChange') return true
-    }
-    return false
+    return this.confChangeFrom(from) <= to
+  }
+
+  /** The index of the first membership change at `index` or behind it; Infinity for none. */
+  confChangeFrom(index: number): number {
+    return this.#confIndexes.find((one) => one >= index) ?? Infinity
   }
 
   commitTo(index: number): void {
@@ -213,13 +217,14 @@ export class RaftLog {
     this.#checkMarks()
   }
 
-  hasCommitted(): boolean {
-    return this.#applying < Math.min(this.#committed, this.#durable)
+  /** Whether there is something to apply, up to `limit`. */
+  hasCommitted(limit = Infinity): boolean {
+    return this.#applying < Math.min(this.#committed, this.#durable, limit)
   }
 
   /** Hands out the next entries to apply: committed, and durable here. */
-  beginApply(maxBytes: number): Entry[] {
-    const to = Math.min(this.#committed, this.#durable)
+  beginApply(maxBytes: number, limit = Infinity): Entry[] {
+    const to = Math.min(this.#committed, this.#durable, limit)
     if (this.#applying >= to) return []
     const entries = this.slice(this.#applying + 1, to, maxBytes)
     this.#applying += entries.length
@@ -237,6 +242,7 @@ export class RaftLog {
     assert(index <= this.#applied, 'only applied entries may be compacted')
     const term = this.term(index) as number
     this.#entries = this.#entries.slice(index - this.#snapshotIndex)
+    this.#confIndexes = this.#confIndexes.filter((one) => one > index)
     this.#snapshotIndex = index
     this.#snapshotTerm = term
     this.#checkMarks()
@@ -251,6 +257,7 @@ export class RaftLog {
     assert(this.#applied === this.#applying, 'a snapshot replaces the log while it is applied')
     assert(index > this.#committed, 'a snapshot is behind the log')
     this.#entries = []
+    this.#confIndexes = []
     this.#snapshotIndex = index
     this.#snapshotTerm = term
     this.#committed = index
@@ -263,6 +270,7 @@ export class RaftLog {
   #truncate(from: number): void {
     assert(from > this.#committed, 'a conflict must not replace a committed entry')
     this.#entries.length = from - this.#snapshotIndex - 1
+    while ((this.#confIndexes.at(-1) ?? 0) >= from) this.#confIndexes.pop()
     this.#durable = Math.min(this.#durable, from - 1)
     if (this.#write !== undefined) this.#write.validTo = Math.min(this.#write.validTo, from - 1)
   }
@@ -274,6 +282,7 @@ export class RaftLog {
       assert(false, 'entries are not contiguous', { index, term, lastIndex, lastTerm })
     }
     this.#entries.push(entry)
+    if (entry.type === 'EntryConfChange') this.#confIndexes.push(entry.index)
   }
 
   #checkMarks(): void {

@@ -25,9 +25,9 @@
  * Invariant: the commit index of a HardState is never beyond the last entry that is durable with it.
  *
  * A change of nothing but the commit index needs no write: it rides with the next append. After a
- * crash the commit index is found again by the log, as a leader's or from the leader. No append
- * holds a membership change without the commit of the one before it, since a leader proposes it
- * only after it applied that one: so a restart never runs two configurations behind.
+ * crash the commit index is found again by the log, as a leader's or from the leader. But a
+ * membership change is applied only when it is on disk that it is committed: who restarts with the
+ * configuration before it may wait for the vote of a member that has left for good.
  */
 
 import { assert } from '../base/assert.ts'
@@ -67,11 +67,14 @@ export class RawNode {
   #handedLeader: MemberId = NO_MEMBER
   /** Behind the append in flight. */
   #held: Message[] = []
+  /** Everything up to here is on disk as committed. */
+  #durableCommit: number
 
   constructor(config: RaftConfig) {
     this.#raft = new Raft(config)
     this.#maxCommittedBytes = config.maxCommittedBytesPerReady ?? config.maxBytesPerMessage
     this.#handedHardState = config.initial.hardState
+    this.#durableCommit = Math.max(config.initial.hardState.commit, config.initial.applied)
   }
 
   get id(): MemberId {
@@ -208,7 +211,7 @@ export class RawNode {
     raft.readStates = []
     raft.refusedProposals = []
     const committedEntries = this.#hasCommitted()
-      ? raft.log.beginApply(this.#maxCommittedBytes)
+      ? raft.log.beginApply(this.#maxCommittedBytes, this.#applyLimit)
       : []
     const snapshot = this.#takeSnapshot()
     const snapshotsDue = this.#takeSnapshotsDue()
@@ -228,7 +231,12 @@ export class RawNode {
 
   /** Why none once a snapshot is taken: it holds all that is committed here and more. */
   #hasCommitted(): boolean {
-    return this.#raft.offer === undefined && this.#raft.log.hasCommitted()
+    return this.#raft.offer === undefined && this.#raft.log.hasCommitted(this.#applyLimit)
+  }
+
+  /** Just before the first membership change that is not on disk as committed. */
+  get #applyLimit(): number {
+    return this.#raft.log.confChangeFrom(this.#durableCommit + 1) - 1
   }
 
   get #installing(): boolean {
@@ -258,7 +266,9 @@ export class RawNode {
   #mustWrite(): boolean {
     const { log, term, vote } = this.#raft
     const handed = this.#handedHardState
-    return log.hasUnstable() || term !== handed.term || vote !== handed.vote
+    if (log.hasUnstable() || term !== handed.term || vote !== handed.vote) return true
+    const from = Math.max(handed.commit, this.#durableCommit) + 1
+    return log.hasConfChange(from, log.committed)
   }
 
   #mayAppend(): boolean {
@@ -288,6 +298,7 @@ export class RawNode {
   appended(): void {
     const raft = this.#raft
     raft.log.finishWrite()
+    this.#durableCommit = Math.max(this.#durableCommit, this.#handedHardState.commit)
     const held = this.#held
     this.#held = []
     raft.onDurable()

@@ -103,7 +103,7 @@ describe('elections (§5.2)', () => {
     member.raw.step(voteRequest('2', 2, 1, 1))
     member.raw.step(voteRequest('3', 2, 1, 1))
     member.raw.step(voteRequest('2', 2, 1, 1))
-    expect(drain(member)).toEqual([
+    expect(drain(member)).toMatchObject([
       { type: 'MsgVoteResp', from: '1', to: '2', term: 2, reject: false },
       { type: 'MsgVoteResp', from: '1', to: '3', term: 2, reject: true },
       { type: 'MsgVoteResp', from: '1', to: '2', term: 2, reject: false },
