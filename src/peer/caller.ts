@@ -34,7 +34,6 @@ export class Caller {
   readonly #options: CallerOptions
   #urls: readonly string[]
   #nextUrl = 0
-  #connectedUrl = ''
   #connection: Connection | undefined
   #cancelDial: (() => void) | undefined
   readonly #pending = new Map<number, PendingCall>()
@@ -49,7 +48,6 @@ export class Caller {
   setUrls(urls: readonly string[]): void {
     this.#urls = urls
     this.#nextUrl = 0
-    if (!urls.includes(this.#connectedUrl)) this.#connection?.close('its URL has changed')
   }
 
   call(request: Uint8Array, timeoutMs: number): Promise<CallResult> {
@@ -98,11 +96,11 @@ export class Caller {
     this.#nextUrl++
     this.#cancelDial = dial(url, this.#options.hello, this.#options, (dialed) => {
       this.#cancelDial = undefined
-      this.#onDialed(url, dialed)
+      this.#onDialed(dialed)
     })
   }
 
-  #onDialed(url: string, dialed: Dialed): void {
+  #onDialed(dialed: Dialed): void {
     if (!dialed.ok) {
       this.#settleAll()
       return
@@ -112,7 +110,6 @@ export class Caller {
     const { connection } = dialed
     const { limits, connections, onSent, onReceived } = this.#options
     this.#connection = connection
-    this.#connectedUrl = url
     connections.add(connection)
     const user = {
       onFrame: (body: Uint8Array): void => this.#onFrame(connection, body),

@@ -49,7 +49,6 @@ export class OutgoingStream {
   readonly #user: OutgoingStreamUser
   #urls: readonly string[]
   #nextUrl = 0
-  #connectedUrl = ''
   readonly #backoff: Backoff
   #connection: Connection | undefined
   #cancelDial: (() => void) | undefined
@@ -75,14 +74,11 @@ export class OutgoingStream {
     return this.#connection !== undefined
   }
 
-  /** What is connected to a URL that is gone is closed. */
+  /** A connection that works stays: the member may not have moved to its new URL yet. */
   setUrls(urls: readonly string[]): void {
     this.#urls = urls
     this.#nextUrl = 0
-    if (this.#connection !== undefined) {
-      if (!urls.includes(this.#connectedUrl)) this.#connection.close('its URL has changed')
-      return
-    }
+    if (this.#connection !== undefined) return
     this.#cancelDial?.()
     clearTimeout(this.#reconnectTimer)
     this.#backoff.reset()
@@ -144,7 +140,6 @@ export class OutgoingStream {
     const { connection } = dialed
     const { connections, limits } = this.#options
     this.#connection = connection
-    this.#connectedUrl = url
     this.#isBlocked = false
     this.#isLossTold = false
     connections.add(connection)

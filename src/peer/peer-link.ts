@@ -26,6 +26,8 @@ export interface PeerLinkOptions {
   readonly onUnreachable: (id: MemberId) => void
   /** The peer answered that this member has been removed. */
   readonly onRemoved: () => void
+  /** Who listens at its URL is of another cluster. */
+  readonly onForeign: (id: MemberId) => void
 }
 
 export class PeerLink {
@@ -174,7 +176,7 @@ export class PeerLink {
   }
 
   #onDialFailed(url: string, refusal: Refusal | undefined, reason: string): void {
-    const { logger, memberId, onRemoved } = this.#options
+    const { logger, memberId, onRemoved, onForeign } = this.#options
     const failure = refusal ?? 'unreachable'
     if (!this.#toldFailures.has(failure)) {
       this.#toldFailures.add(failure)
@@ -182,5 +184,6 @@ export class PeerLink {
       logger.warn('failed to connect to a peer', { ...fields, url, error: reason })
     }
     if (refusal === 'removed') onRemoved()
+    if (refusal === 'wrong-cluster') onForeign(this.#id)
   }
 }

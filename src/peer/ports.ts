@@ -53,11 +53,14 @@ export interface TransportEvents {
   onSnapshot(message: MsgSnap, checkpoint: Uint8Array, bytes: number): SnapshotSink | undefined
   /** A member of this cluster says that this one has been removed from it. */
   onRemoved(): void
+  /** Who listens where this member should be belongs to another cluster. */
+  onForeign(id: MemberId): void
 }
 
 /** Moves what members say to each other. Nothing that is sent is sent twice, but it may get lost. */
 export interface Transport {
-  /** The other members. Streams to those that are gone end; URLs that changed are used from now. */
+  /** The other members. Streams to those that are gone end; URLs that changed are used for
+   * the next connection. */
   setPeers(peers: readonly Peer[]): void
   /** Ids whose connections are refused from now on, with the news that they have been removed. */
   setRemoved(ids: readonly MemberId[]): void

@@ -175,6 +175,9 @@ export class TcpTransport implements Transport {
         isHeard: (from) => this.#inbound.isHeard(from),
         onUnreachable: (to) => this.#tellUnreachable(to),
         onRemoved: () => this.#tellRemoved(),
+        onForeign: (foreign) => {
+          if (!this.#isStopped) this.#options.events.onForeign(foreign)
+        },
       },
     )
     this.#links.set(id, link)

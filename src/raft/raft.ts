@@ -108,6 +108,8 @@ export class Raft {
   leadTransferee: MemberId = NO_MEMBER
   /** Since the leadership is being handed over. */
   transferTicks = 0
+  /** The leader has asked for an election that has to wait for a membership change to be applied. */
+  campaignDue = false
 
   #ticks = 0
   #electionElapsed = 0
@@ -329,6 +331,7 @@ export class Raft {
     this.pendingConfIndex = 0
     this.uncommittedBytes = 0
     this.leadTransferee = NO_MEMBER
+    this.campaignDue = false
     this.readOnly.reset()
     this.forwardedReads.reset()
     this.tracker.resetVotes()

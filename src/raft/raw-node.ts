@@ -35,7 +35,7 @@ import { mustLeaveJoint, propose, type ProposeResult } from './proposals.ts'
 import { Raft } from './raft.ts'
 import { finishSnapshot, reportSnapshot } from './snapshots.ts'
 import { statusOf, type RaftStatus } from './status.ts'
-import { startTransfer, type TransferResult } from './transfer.ts'
+import { maybeTakeOver, startTransfer, type TransferResult } from './transfer.ts'
 import {
   NO_MEMBER,
   type Append,
@@ -339,6 +339,7 @@ export class RawNode {
   /** Everything up to `index` is in the state machine. */
   applied(index: number): void {
     this.#raft.log.appliedTo(index)
+    maybeTakeOver(this.#raft)
   }
 
   /**

@@ -155,9 +155,16 @@ function onHeartbeatResp(raft: Raft, message: MsgHeartbeatResp): void {
  * not campaign itself.
  */
 function maybeStepDown(raft: Raft): void {
-  if (raft.tracker.knownCommitIndex() < raft.log.lastIndex) return
-  raft.logger.info('stepped down, since it was removed', { term: raft.term })
-  raft.becomeFollower(raft.term, NO_MEMBER)
+  const { tracker, log, term } = raft
+  if (tracker.knownCommitIndex() < log.lastIndex) return
+  raft.logger.info('stepped down, since it was removed', { term })
+  const heir = tracker.members.find((id) => {
+    const progress = tracker.progress(id)
+    return tracker.isVoter(id) && (progress?.ackedCommit ?? 0) >= log.lastIndex
+  })
+  // Nobody need wait for an election timeout.
+  if (heir !== undefined) raft.send({ type: 'MsgTimeoutNow', from: raft.id, to: heir, term })
+  raft.becomeFollower(term, NO_MEMBER)
 }
 
 /**

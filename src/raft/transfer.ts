@@ -46,5 +46,16 @@ export function abortTransfer(raft: Raft, reason: string): void {
 /** The target's part. The message of a leader that is not this term's is of no use. */
 export function onTimeoutNow(raft: Raft, message: MsgTimeoutNow): void {
   if (raft.leader !== NO_MEMBER && raft.leader !== message.from) return
+  const { log } = raft
+  // It may be about to apply the very change that made the leader hand over.
+  if (log.hasConfChange(log.applied + 1, log.committed)) raft.campaignDue = true
+  else raft.campaign(true)
+}
+
+/** Entries have been applied: what a leader asked for may be possible now. */
+export function maybeTakeOver(raft: Raft): void {
+  const { log } = raft
+  if (!raft.campaignDue || log.hasConfChange(log.applied + 1, log.committed)) return
+  raft.campaignDue = false
   raft.campaign(true)
 }

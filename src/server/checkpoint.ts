@@ -72,6 +72,14 @@ const ADDED_FIELDS = { stateHash: 0, installed: false }
 
 /** Undefined when the bytes are of a format this version does not know. */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint | undefined {
-  const checkpoint: Checkpoint = { ...ADDED_FIELDS, ...(unpack(bytes) as Checkpoint) }
+  const checkpoint: Checkpoint = { ...ADDED_FIELDS, ...(tryUnpack(bytes) as Checkpoint) }
   return checkpoint.format === CHECKPOINT_FORMAT ? checkpoint : undefined
+}
+
+function tryUnpack(bytes: Uint8Array): unknown {
+  try {
+    return unpack(bytes)
+  } catch {
+    return undefined
+  }
 }

@@ -73,6 +73,10 @@ async function run(config: Config, log: Log): Promise<void> {
         end('a member that was removed from its cluster cannot start')
       ending.begin()
     },
+    onForeign: () =>
+      end(
+        'the data directory belongs to another cluster than the members that answer for its peers',
+      ),
   })
   if (!started.ok) {
     end(started.message)

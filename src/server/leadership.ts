@@ -11,6 +11,7 @@ export class Leadership {
   /** A transfer that takes longer is given up, by Raft too. */
   readonly #electionMs: number
   readonly #waiters = new Set<{ readonly deadlineMs: number; readonly wake: () => void }>()
+  #isStopped = false
 
   constructor(raftNode: RaftNode, clock: Clock, electionMs: number) {
     this.#raftNode = raftNode
@@ -28,6 +29,7 @@ export class Leadership {
     }
     const deadlineMs = this.#clock.nowMs() + this.#electionMs
     while (this.#raftNode.leader !== id) {
+      if (this.#isStopped) return { ok: false, error: 'stopped' }
       if (this.#clock.nowMs() >= deadlineMs) return { ok: false, error: 'transfer-timeout' }
       await this.#change(deadlineMs)
     }
@@ -36,7 +38,8 @@ export class Leadership {
 
   /** If this member leads, resolves when another one does, or after `limitMs`. */
   async handOver(reason: string, limitMs: number): Promise<void> {
-    if (!this.#raftNode.isLeader || !this.#raftNode.handOver(reason)) return
+    if (!this.#raftNode.isLeader) return
+    if (!this.#raftNode.isHandingOver && !this.#raftNode.handOver(reason)) return
     const { memberId } = this.#raftNode
     const deadlineMs = this.#clock.nowMs() + limitMs
     while (this.#raftNode.leader === memberId || this.#raftNode.leader === NO_MEMBER) {
@@ -54,6 +57,12 @@ export class Leadership {
   tick(): void {
     const nowMs = this.#clock.nowMs()
     for (const waiter of this.#waiters) if (waiter.deadlineMs <= nowMs) this.#wake(waiter)
+  }
+
+  /** Ends what waits. */
+  stop(): void {
+    this.#isStopped = true
+    for (const waiter of this.#waiters) this.#wake(waiter)
   }
 
   #change(deadlineMs: number): Promise<void> {

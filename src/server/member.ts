@@ -35,6 +35,8 @@ export interface MemberEnds {
   readonly onFatal: (error: Error) => void
   /** The cluster has removed this member: it is to be stopped. */
   readonly onRemoved: () => void
+  /** The others at the start are of another cluster: this member can never join them. */
+  readonly onForeign: () => void
 }
 
 /** How long calls in flight may take to end when the member stops. */
@@ -128,6 +130,7 @@ function serverOptions(
     wallMs: () => Date.now(),
     transport,
     onRemoved: ends.onRemoved,
+    onForeign: ends.onForeign,
   }
 }
 

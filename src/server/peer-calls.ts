@@ -87,7 +87,9 @@ export class PeerCalls {
     if (!result.ok) {
       return result.error === 'unreachable' ? { ok: false, error: 'not-leader' } : undefined
     }
-    const { error, response } = decodePeerResponse(result.response)
+    const decoded = tryDecode(result.response)
+    if (decoded === undefined) return undefined
+    const { error, response } = decoded
     if (error === '') return { ok: true, response }
     return isErrorName(error) ? { ok: false, error } : undefined
   }
@@ -96,6 +98,15 @@ export class PeerCalls {
 type Answer =
   | { readonly ok: true; readonly response: PeerResponse['response'] }
   | { readonly ok: false; readonly error: ErrorName }
+
+/** Undefined for bytes that are no answer. */
+function tryDecode(bytes: Uint8Array): PeerResponse | undefined {
+  try {
+    return decodePeerResponse(bytes)
+  } catch {
+    return undefined
+  }
+}
 
 /** Answers another member's question. Rejects when it asks for what this version does not know. */
 export async function answerPeer(bytes: Uint8Array, answers: PeerAnswers): Promise<Uint8Array> {

@@ -40,4 +40,8 @@ export class PeerGateway implements TransportEvents {
   onRemoved(): void {
     this.#peers?.onRemoved()
   }
+
+  onForeign(id: MemberId): void {
+    this.#peers?.onForeign(id)
+  }
 }

@@ -38,6 +38,16 @@ export interface PeersPorts {
   readonly pauseBackground: () => Promise<void>
   /** The others say that this member has been removed, which its own log may never tell it. */
   readonly onRemoved: () => void
+  /** Everybody at the other members' URLs is of another cluster. */
+  readonly onForeign: () => void
+}
+
+/** How long a member that has been removed is still talked to. */
+const FAREWELL_MS = 2000
+
+interface Farewell {
+  readonly peer: Peer
+  readonly untilMs: number
 }
 
 export class Peers implements TransportEvents {
@@ -48,6 +58,12 @@ export class Peers implements TransportEvents {
   #answers: PeerAnswers | undefined
   #knowsMembers = false
   #hasConnected = false
+  #peers: ReadonlyMap<MemberId, Peer> = new Map()
+  /** Removed ids that have been seen to. */
+  readonly #removed = new Set<MemberId>()
+  #leaving: Farewell[] = []
+  /** Those in whose place somebody of another cluster has answered. */
+  readonly #foreign = new Set<MemberId>()
 
   constructor(ports: PeersPorts) {
     const { memberId, clusterId, transport, raftNode, applier, state } = ports
@@ -110,6 +126,7 @@ export class Peers implements TransportEvents {
 
   tick(): void {
     this.#sender.tick()
+    this.#endFarewells()
   }
 
   /** The log has been replayed: from now on the members are those that it names. */
@@ -125,9 +142,35 @@ export class Peers implements TransportEvents {
     const peers = new Map<MemberId, Peer>()
     if (!this.#knowsMembers) for (const peer of initialPeers) peers.set(peer.id, peer)
     for (const { id, peerUrls } of membership.members) peers.set(id, { id, urls: peerUrls })
-    for (const id of [memberId, ...membership.removedIds]) peers.delete(id)
+    for (const id of membership.removedIds) peers.delete(id)
+    for (const { peer } of this.#farewells(membership.removedIds)) peers.set(peer.id, peer)
+    peers.delete(memberId)
+    this.#peers = peers
     transport.setPeers([...peers.values()])
-    transport.setRemoved(membership.removedIds)
+    transport.setRemoved(membership.removedIds.filter((id) => !peers.has(id)))
+  }
+
+  /**
+   * Those of the removed that are still talked to. Why: a leader that was removed waits until the
+   * others know, and then names the next one; and each learns of its removal from its own log.
+   */
+  #farewells(removed: readonly MemberId[]): Farewell[] {
+    const untilMs = this.#ports.clock.nowMs() + FAREWELL_MS
+    for (const id of removed) {
+      if (this.#removed.has(id)) continue
+      this.#removed.add(id)
+      const peer = this.#peers.get(id)
+      if (peer !== undefined) this.#leaving.push({ peer, untilMs })
+    }
+    return this.#leaving
+  }
+
+  #endFarewells(): void {
+    const nowMs = this.#ports.clock.nowMs()
+    const still = this.#leaving.filter(({ untilMs }) => untilMs > nowMs)
+    if (still.length === this.#leaving.length) return
+    this.#leaving = still
+    this.updateMembers()
   }
 
   send(messages: readonly Message[]): void {
@@ -150,6 +193,10 @@ export class Peers implements TransportEvents {
     return { clusterId: this.#ports.clusterId, members: membership.members }
   }
 
+  onInstalled(): void {
+    this.#receiver.onInstalled()
+  }
+
   onMessage(message: Message): void {
     this.#ports.raftNode.step(message)
   }
@@ -169,5 +216,10 @@ export class Peers implements TransportEvents {
 
   onRemoved(): void {
     this.#ports.onRemoved()
+  }
+
+  onForeign(id: MemberId): void {
+    this.#foreign.add(id)
+    if ([...this.#peers.keys()].every((peer) => this.#foreign.has(peer))) this.#ports.onForeign()
   }
 }

@@ -164,13 +164,18 @@ export class RaftNode {
     return outcome
   }
 
+  /** The leader, this member, has asked another one to take over. */
+  get isHandingOver(): boolean {
+    return this.#raw.status().leadTransferee !== NO_MEMBER
+  }
+
   /**
    * As the leader, asks the voter that is most up to date to take over. False when there is none,
    * or one has been asked already.
    */
   handOver(reason: string): boolean {
-    const { progress, leadTransferee } = this.#raw.status()
-    if (leadTransferee !== NO_MEMBER) return false
+    const { progress } = this.#raw.status()
+    if (this.isHandingOver) return false
     let best: MemberId = NO_MEMBER
     let bestMatch = -1
     for (const [id, { match, recentActive, isLearner }] of progress) {

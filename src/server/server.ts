@@ -87,6 +87,8 @@ export interface ServerOptions {
   readonly transport: Transport
   /** Called when the cluster has removed this member for good: it is to be stopped. */
   readonly onRemoved: () => void
+  /** Called while there is no leader yet, when all others turn out to be of another cluster. */
+  readonly onForeign: () => void
 }
 
 /** As etcd: a request may take this long beside two elections. */
@@ -283,6 +285,7 @@ export class Server {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#leaseLoop.stop()
+    this.#leadership.stop()
     this.#proposer.stop()
     this.#readIndex.stop()
     clearInterval(this.#ticker)
@@ -294,7 +297,7 @@ export class Server {
     await this.#compactor.stop()
     await this.#raftNode.stop()
     await this.#snapshotter.take()
-    await this.#snapshotter.stop()
+    await this.#snapshotter.pause()
     await this.#storage.log.close()
     await this.#storage.state.close()
   }
@@ -371,7 +374,9 @@ export class Server {
   }
 
   #onInstalled(): void {
+    this.peers.onInstalled()
     this.#snapshotter.onInstalled()
+    this.#snapshotter.resume()
     this.#proposer.onInstalled()
     this.#watchFeeder.resume()
     this.#compactor.resume()
@@ -380,7 +385,7 @@ export class Server {
 
   async #pauseBackground(): Promise<void> {
     await Promise.all([this.#compactor.pause(), this.#watchFeeder.pause()])
-    await this.#snapshotter.stop()
+    await this.#snapshotter.pause()
   }
 
   /**
@@ -549,6 +554,9 @@ export class Server {
       callTimeoutMs: REQUEST_BASE_TIMEOUT_MS + electionMs,
       pauseBackground: () => this.#pauseBackground(),
       onRemoved: () => this.#noteRemoved(),
+      onForeign: () => {
+        if (!this.#isCaughtUp && this.#raftNode.leader === NO_MEMBER) this.#options.onForeign()
+      },
     })
   }
 

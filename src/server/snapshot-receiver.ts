@@ -131,12 +131,16 @@ export class SnapshotReceiver {
     await state.install(arrived.staged)
     await this.#rebuild(arrived.checkpoint)
     reads.resume()
-    this.#isBusy = false
     logger.info('applied snapshot', {
       'incoming-leader-snapshot-index': snapshot.index,
       revision: arrived.checkpoint.revision,
       'took-ms': Math.round(clock.nowMs() - startMs),
     })
+  }
+
+  /** The log goes on behind the state: another one may come in. */
+  onInstalled(): void {
+    this.#isBusy = false
   }
 
   async #rebuild(checkpoint: Checkpoint): Promise<void> {

@@ -47,6 +47,7 @@ export class Snapshotter {
   /** Checkpoints, MARK_BYTES apart or more, up to which the log may be cut; oldest first. */
   #marks: Mark[] = []
   #running: Promise<void> | undefined
+  #paused = false
 
   constructor(
     applier: Applier,
@@ -76,7 +77,7 @@ export class Snapshotter {
   }
 
   onApplied(): void {
-    if (this.#running !== undefined) return
+    if (this.#running !== undefined || this.#paused) return
     const entries = this.#applier.appliedIndex - this.#durableIndex
     const bytes = this.#appliedBytes - this.#durableBytes
     if (entries >= this.#options.snapshotCount || bytes >= CHECKPOINT_BYTES) void this.#start()
@@ -101,9 +102,14 @@ export class Snapshotter {
     await this.#start()
   }
 
-  /** Waits for the checkpoint being taken, if there is one. */
-  async stop(): Promise<void> {
-    await this.#running
+  /** Resolves when no checkpoint is being taken, and none will be by itself until `resume`. */
+  async pause(): Promise<void> {
+    this.#paused = true
+    while (this.#running !== undefined) await this.#running
+  }
+
+  resume(): void {
+    this.#paused = false
   }
 
   #start(): Promise<void> {

@@ -399,7 +399,8 @@ describe.each(Object.keys(worlds))('a transport (%s)', (name) => {
       expect(await sent).toBe(false)
       b.events.onWrite = async () => undefined
       resume?.()
-      await eventually(() => b.events.snapshots[0]?.state === 'aborted')
+      // All of it may have arrived before the break.
+      await eventually(() => b.events.snapshots[0]?.state !== 'coming')
     })
 
     test('records that cannot be read: aborted', async () => {

@@ -105,6 +105,14 @@ describe('listening', () => {
 })
 
 describe('the handshake', () => {
+  test('with a member of another cluster is told of', async () => {
+    const b = await world.join(B)
+    const a = await world.join(A, { clusterId: 'ffffffffffffffff' })
+    a.transport.setPeers([{ id: B, urls: [`http://127.0.0.1:${b.port}`] }])
+    await eventually(() => a.events.foreign.includes(B))
+    expect(b.events.foreign).toEqual([])
+  })
+
   test.each<[string, Parameters<typeof hello>[1], string]>([
     ['another cluster', { clusterId: 'ffffffffffffffff' }, 'wrong-cluster'],
     ['meant for another member', { to: C }, 'wrong-member'],
@@ -241,16 +249,22 @@ describe('URLs of a peer', () => {
     expect(await a.transport.sendSnapshot(B, outgoing(A, B, eachOf([])))).toBe(true)
   })
 
-  test('that changed are used at once', async () => {
+  test('that changed are used for the next connection, and one that works stays', async () => {
     const [a, b] = (await pair(world)) as [TcpMember, TcpMember]
     const proxy = world.proxy(A, B)
-    expect(proxy.openCount).toBe(2)
+    const sinceMs = a.transport.activeSinceMs(B)
     a.transport.setPeers([{ id: B, urls: [`http://127.0.0.1:${b.port}`] }])
-    await eventually(() => proxy.openCount === 0)
-    await connected(a, b)
     a.transport.send([heartbeat(A, B, 1)])
     await eventually(() => b.events.messages.length === 1)
-    expect(proxy.openCount).toBe(0)
+    expect(a.transport.activeSinceMs(B)).toBe(sinceMs)
+    expect(proxy.openCount).toBeGreaterThan(0)
+    const { accepted } = proxy
+    proxy.set('cut')
+    await eventually(() => a.transport.activeSinceMs(B) === undefined)
+    await connected(a, b)
+    a.transport.send([heartbeat(A, B, 2)])
+    await eventually(() => b.events.messages.length === 2)
+    expect(proxy.accepted).toBe(accepted)
   })
 })
 

@@ -11,6 +11,7 @@ class Office {
   readonly memberId = SELF
   leader = SELF
   hasHeir = true
+  isHandingOver = false
   readonly asked: string[] = []
 
   get isLeader(): boolean {
@@ -66,6 +67,13 @@ describe('a transfer', () => {
     expect(await transfer).toEqual({ ok: false, error: 'transfer-timeout' })
   })
 
+  test('ends when the server stops', async () => {
+    const { leadership } = setUp()
+    const transfer = leadership.transferTo(OTHER)
+    leadership.stop()
+    expect(await transfer).toEqual({ ok: false, error: 'stopped' })
+  })
+
   test('is refused where this member does not lead, and to whom has no vote', async () => {
     const { office, leadership } = setUp()
     const badTarget = { ok: false, error: 'bad-leader-transferee' }
@@ -81,6 +89,17 @@ describe('handing over', () => {
     const done = leadership.handOver('the test wants it', 500)
     office.leader = ''
     leadership.onLeader()
+    expect(await isSettled(done)).toBe(false)
+    office.leader = OTHER
+    leadership.onLeader()
+    await done
+  })
+
+  test('waits for a transfer that is under way already', async () => {
+    const { office, leadership } = setUp()
+    office.hasHeir = false
+    office.isHandingOver = true
+    const done = leadership.handOver('the test wants it', 500)
     expect(await isSettled(done)).toBe(false)
     office.leader = OTHER
     leadership.onLeader()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { turns } from './support/doubles.ts'
-import { NodeHarness, VOTER } from './support/raft-node.ts'
+import { NodeHarness, OTHERS, VOTER } from './support/raft-node.ts'
 
 describe('group commit', () => {
   test('the proposals of one turn are one block, in order', async () => {
@@ -204,5 +204,147 @@ describe('stopping', () => {
     harness.node.tick()
     await turns(5)
     expect(harness.events).toEqual([])
+  })
+})
+
+const [SECOND, THIRD] = OTHERS
+
+describe('a disk that stalls', () => {
+  test('is one that has not completed a write for an election timeout', async () => {
+    const harness = await NodeHarness.leading()
+    harness.propose('a')
+    await turns(2)
+    harness.clock.advance(1000)
+    expect(harness.node.isStalled).toBe(false)
+    harness.clock.advance(1)
+    expect(harness.node.isStalled).toBe(true)
+    await harness.finishWrite()
+    expect(harness.node.isStalled).toBe(false)
+  })
+
+  test('has the leader ask the voter with the longest log to take over, once', async () => {
+    const harness = await NodeHarness.leadingOthers()
+    harness.acknowledge(THIRD, 1)
+    harness.propose('a')
+    await turns(3)
+    harness.acknowledge(SECOND, 2)
+    await turns(3)
+    harness.node.tick()
+    expect(harness.raw.status().leadTransferee).toBe('')
+    harness.clock.advance(1001)
+    harness.node.tick()
+    expect(harness.raw.status().leadTransferee).toBe(SECOND)
+    await turns(3)
+    expect(harness.events).toContain(`sent MsgTimeoutNow to ${SECOND}`)
+    const count = harness.events.length
+    harness.node.tick()
+    await turns(3)
+    const later = harness.events.slice(count)
+    expect(later.filter((event) => event.includes('MsgTimeoutNow'))).toEqual([])
+  })
+})
+
+describe('handing over', () => {
+  test('is not possible without another voter that is heard of', async () => {
+    const alone = await NodeHarness.leading()
+    expect(alone.node.handOver('test')).toBe(false)
+    const silent = await NodeHarness.leadingOthers()
+    expect(silent.node.handOver('test')).toBe(true)
+    expect(silent.node.handOver('again')).toBe(false)
+  })
+})
+
+describe('a late tick', () => {
+  test('is counted and told by a leader, from two heartbeats on', async () => {
+    const harness = await NodeHarness.leading()
+    harness.node.tick()
+    harness.clock.advance(200)
+    harness.node.tick()
+    expect(harness.node.lateHeartbeats).toBe(0)
+    harness.clock.advance(201)
+    harness.node.tick()
+    expect(harness.node.lateHeartbeats).toBe(1)
+    const late = 'leader failed to send out heartbeats on time: the process was held up'
+    expect(harness.logger.messages).toContain(late)
+  })
+
+  test("of a follower is nobody's business", () => {
+    const harness = new NodeHarness()
+    harness.node.tick()
+    harness.clock.advance(5000)
+    harness.node.tick()
+    expect(harness.node.lateHeartbeats).toBe(0)
+  })
+})
+
+describe('a state of another member', () => {
+  const snapshot = (index: number): Parameters<NodeHarness['node']['offerSnapshot']>[0] => ({
+    type: 'MsgSnap',
+    from: SECOND,
+    to: VOTER,
+    term: 5,
+    snapshot: {
+      index,
+      term: 5,
+      confState: {
+        voters: [VOTER, ...OTHERS],
+        votersOutgoing: [],
+        learners: [],
+        learnersNext: [],
+        autoLeave: false,
+      },
+    },
+  })
+  const follower = (): NodeHarness => new NodeHarness(undefined, 0, undefined, [VOTER, ...OTHERS])
+
+  test('waits for the write in flight, and the log restarts only when it is in place', async () => {
+    const harness = follower()
+    const { disk, node } = harness
+    const entries = [{ index: 1, term: 4, type: 'EntryNormal', data: Buffer.from('a') } as const]
+    const fields = { from: SECOND, to: VOTER, term: 4, index: 0, logTerm: 0, commit: 0 }
+    node.step({ type: 'MsgApp', ...fields, entries })
+    await turns(3)
+    expect(node.offerSnapshot(snapshot(10))).toBe(true)
+    await turns(5)
+    // The entry, and then the new term.
+    expect(harness.events).not.toContain('snapshot at 10')
+    await harness.settle()
+    expect(harness.events).toContain('snapshot at 10')
+    expect(node.isInstalling).toBe(true)
+    expect(disk.state.compacted).toBe(0)
+    harness.events.length = 0
+    harness.putInPlace()
+    await turns(3)
+    expect(harness.events).toEqual([])
+    await harness.finishWrite()
+    expect(disk.state).toMatchObject({ compacted: 10, entries: [] })
+    expect(harness.events.slice(0, 2)).toEqual(['installed', 'advanced'])
+    expect(harness.events).toContain(`sent MsgAppResp to ${SECOND}`)
+    expect(node).toMatchObject({ isInstalling: false, committedIndex: 10 })
+  })
+
+  test('that is not newer is not taken', async () => {
+    const harness = follower()
+    expect(harness.node.offerSnapshot(snapshot(10))).toBe(true)
+    expect(harness.node.offerSnapshot(snapshot(20))).toBe(false)
+    await harness.settle()
+    harness.putInPlace()
+    await harness.settle()
+    expect(harness.node.offerSnapshot(snapshot(10))).toBe(false)
+    expect(harness.node.offerSnapshot(snapshot(20))).toBe(true)
+  })
+
+  test('is put in place before the loop has stopped', async () => {
+    const harness = follower()
+    harness.node.offerSnapshot(snapshot(10))
+    await harness.settle()
+    let stopped = false
+    void harness.node.stop().then(() => (stopped = true))
+    await turns(3)
+    expect(stopped).toBe(false)
+    harness.putInPlace()
+    await harness.settle()
+    expect(stopped).toBe(true)
+    expect(harness.disk.state.compacted).toBe(10)
   })
 })

@@ -198,7 +198,7 @@ describe('take', () => {
 test('stopping waits for the checkpoint under way', async () => {
   const harness = await Harness.start(10)
   harness.apply(10)
-  const stopped = harness.snapshotter.stop()
+  const stopped = harness.snapshotter.pause()
   expect(await isSettled(stopped)).toBe(false)
   await harness.finishSave()
   await stopped

@@ -64,6 +64,7 @@ export async function newMemoryServer(options: Partial<ServerOptions> = {}): Pro
     wallMs: () => 1,
     transport: SOLO_TRANSPORT,
     onRemoved: ignore,
+    onForeign: ignore,
     ...options,
   })
 }

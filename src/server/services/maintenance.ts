@@ -24,7 +24,7 @@ import type { Measure } from '../measure.ts'
 import type { Proposer } from '../proposer.ts'
 import type { RaftNode } from '../raft-node.ts'
 import type { ResponseHeaders } from '../response-header.ts'
-import type { Reader, SlicedReads } from '../sliced-reads.ts'
+import { SERVER_READER, type Reader, type SlicedReads } from '../sliced-reads.ts'
 import { ETCD_VERSION, STORAGE_VERSION } from '../version.ts'
 
 export interface MaintenanceParts {
@@ -115,9 +115,10 @@ export class MaintenanceService {
   }
 
   async defragment(): Promise<DefragmentResponseInput> {
-    const { state, logger, measureDefragment } = this.#parts
+    const { state, logger, reads, measureDefragment } = this.#parts
     logger.info('starting defragment')
-    await measureDefragment(() => state.defragment())
+    // Among the reads, so that no other state takes this one's place meanwhile.
+    await measureDefragment(() => reads.run(SERVER_READER, () => state.defragment()))
     logger.info('finished defragment')
     return {}
   }

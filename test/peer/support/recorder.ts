@@ -17,6 +17,7 @@ export class Recorder implements TransportEvents {
   readonly unreachable: MemberId[] = []
   readonly snapshots: ReceivedSnapshot[] = []
   removedCount = 0
+  readonly foreign: MemberId[] = []
   /** Handler calls of any kind. */
   callbacks = 0
   answer: (from: MemberId, request: Uint8Array) => Promise<Uint8Array> = async (_from, request) =>
@@ -61,6 +62,10 @@ export class Recorder implements TransportEvents {
         received.state = 'aborted'
       },
     }
+  }
+
+  onForeign(id: MemberId): void {
+    this.foreign.push(id)
   }
 
   onRemoved(): void {

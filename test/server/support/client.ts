@@ -8,10 +8,10 @@ import type {
   LeaseKeepAliveResponseInput,
   LeaseLeasesResponseInput,
   LeaseTimeToLiveResponseInput,
-  MemberAddResponseInput,
   PutResponseInput,
   RangeResponseInput,
 } from '../../../src/rpc/codec/etcdserverpb.ts'
+import type { Member } from '../../../src/server/membership.ts'
 import { bytes, deleteRequest, k, putRequest, rangeRequest, text } from './requests.ts'
 import type { TestMember } from './test-cluster.ts'
 
@@ -65,11 +65,17 @@ export function moveLeader({ test }: TestMember, targetId: string): Promise<obje
   return test.call('Maintenance.MoveLeader', { targetId })
 }
 
+export interface AddedMember {
+  readonly member: Member
+  /** All of them, it included. */
+  readonly members: readonly Member[]
+}
+
 export function addMember(
   { test }: TestMember,
   peerUrl: string,
   isLearner = false,
-): Promise<MemberAddResponseInput> {
+): Promise<AddedMember> {
   return test.call('Cluster.MemberAdd', { peerUrls: [peerUrl], isLearner })
 }
 
@@ -103,4 +109,8 @@ export async function leaseIds({ test }: TestMember): Promise<string[]> {
 
 export function removeMember({ test }: TestMember, id: string): Promise<object> {
   return test.call('Cluster.MemberRemove', { id })
+}
+
+export function promoteMember({ test }: TestMember, id: string): Promise<object> {
+  return test.call('Cluster.MemberPromote', { id })
 }

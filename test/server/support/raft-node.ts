@@ -14,6 +14,7 @@ import {
 } from './doubles.ts'
 
 export const VOTER = '00000000000000a1'
+export const OTHERS = ['00000000000000a2', '00000000000000a3'] as const
 
 /** Keeps the blocks as they were handed to the disk. */
 class RecordingLogStore extends MemoryRaftLogStore {
@@ -38,8 +39,14 @@ export class NodeHarness implements RaftNodeEvents {
   beforeReady: (() => void) | undefined
   leaderChanges = 0
   readonly #writes: (() => void)[] = []
+  #putInPlace: () => void = () => undefined
 
-  constructor(disk = new MemoryLogDisk(), applied = 0, maxBytes = 1_000_000) {
+  constructor(
+    disk = new MemoryLogDisk(),
+    applied = 0,
+    maxBytes = 1_000_000,
+    voters: readonly string[] = [VOTER],
+  ) {
     this.disk = disk
     this.log = new RecordingLogStore(disk, (finish) => void this.#writes.push(finish))
     const { hardState, entries, compacted } = disk.state
@@ -58,7 +65,7 @@ export class NodeHarness implements RaftNodeEvents {
       initial: {
         hardState,
         confState: {
-          voters: [VOTER],
+          voters,
           votersOutgoing: [],
           learners: [],
           learnersNext: [],
@@ -92,6 +99,37 @@ export class NodeHarness implements RaftNodeEvents {
     return harness
   }
 
+  /** One of three voters, elected by the others, with its first entry committed. */
+  static async leadingOthers(): Promise<NodeHarness> {
+    const harness = new NodeHarness(undefined, 0, undefined, [VOTER, ...OTHERS])
+    harness.node.campaign()
+    const vote = { from: OTHERS[0], to: VOTER, reject: false, commit: 0, commitTerm: 0 } as const
+    await harness.settle()
+    harness.node.step({ ...vote, type: 'MsgPreVoteResp', term: 1 })
+    await harness.settle()
+    harness.node.step({ ...vote, type: 'MsgVoteResp', term: 1 })
+    await harness.settle()
+    harness.acknowledge(OTHERS[0], 1)
+    await harness.settle()
+    harness.events.length = 0
+    return harness
+  }
+
+  /** That member has the log up to there. */
+  acknowledge(from: string, index: number): void {
+    const { term } = this.node
+    this.node.step({
+      type: 'MsgAppResp',
+      from,
+      to: VOTER,
+      term,
+      index,
+      reject: false,
+      rejectHint: 0,
+      logTerm: 0,
+    })
+  }
+
   onCommitted(entries: readonly Entry[]): void {
     this.committed.push(...entries)
     this.events.push(`committed ${entries.map(({ index }) => index).join(' ')}`)
@@ -113,9 +151,14 @@ export class NodeHarness implements RaftNodeEvents {
     this.events.push(`snapshots due for ${ids.join(' ')}`)
   }
 
+  /** Ends when the test calls `putInPlace`. */
   onSnapshot({ index }: SnapshotMetadata): Promise<void> {
     this.events.push(`snapshot at ${index}`)
-    return Promise.resolve()
+    return new Promise((resolve) => (this.#putInPlace = resolve))
+  }
+
+  putInPlace(): void {
+    this.#putInPlace()
   }
 
   onInstalled(): void {

@@ -112,6 +112,13 @@ export class DiskGate {
     for (const finish of this.#held.splice(0)) this.#run(finish)
   }
 
+  /** Ends the write that was begun last. False when none waits. */
+  finishNewest(): boolean {
+    const newest = this.#held.pop()
+    if (newest !== undefined) this.#run(newest)
+    return newest !== undefined
+  }
+
   readonly schedule = (finish: () => void): void => {
     if (this.#isHeld) this.#held.push(finish)
     else queueMicrotask(() => this.#run(finish))
@@ -137,6 +144,8 @@ export class TestMember {
   /** How often it was told that it has been removed. */
   removedCount = 0
   transport: Transport | undefined
+  /** Whether it listens when others say that it has been removed. */
+  hearsOfRemoval = true
   /** What arrives, as it arrives; undefined when it gets lost. */
   onMessage: (message: Message) => Message | undefined = (message) => message
   isStarted = false
@@ -217,7 +226,10 @@ export class TestMember {
       onUnreachable: (id) => events.onUnreachable(id),
       onCall: (from, request) => events.onCall(from, request),
       onSnapshot: (message, checkpoint, bytes) => events.onSnapshot(message, checkpoint, bytes),
-      onRemoved: () => events.onRemoved(),
+      onForeign: (id) => events.onForeign(id),
+      onRemoved: () => {
+        if (this.hearsOfRemoval) events.onRemoved()
+      },
     }
   }
 
@@ -400,21 +412,7 @@ export class TestCluster {
   async until(condition: () => boolean | Promise<boolean>, limitMs = LIMIT_MS): Promise<void> {
     const deadlineMs = this.clock.nowMs() + limitMs
     while (!(await condition())) {
-      if (this.clock.nowMs() >= deadlineMs) {
-        /*DBG*/
-        for (const m of this.members) {
-          console.log(
-            m.name,
-            m.isRunning,
-            m.isStarted,
-            m.isRunning ? JSON.stringify(await status(m)) : '',
-            m.logDisk.heldCount,
-            m.stateDisk.heldCount,
-            m.logger.messages.slice(-25).join('\n   '),
-          )
-        }
-        throw new Error('it did not come to hold')
-      }
+      if (this.clock.nowMs() >= deadlineMs) throw new Error('it did not come to hold')
       await this.advance(STEP_MS)
     }
   }

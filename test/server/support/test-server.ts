@@ -85,6 +85,7 @@ export function serverOptions(fields: Partial<ServerOptions> = {}): ServerOption
     wallMs: () => startWallMs,
     transport: SOLO_TRANSPORT,
     onRemoved: () => undefined,
+    onForeign: () => undefined,
     ...fields,
   }
 }
