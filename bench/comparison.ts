@@ -1,16 +1,19 @@
 /**
  * The scheme that `put` and `range` share. Servers take turns (A B A B …), each turn on a fresh
- * server with a fresh data folder; a turn goes through every case. A row shows the medians over the
+ * server (or cluster) with fresh data folders; a turn goes through every case. A row shows the medians over the
  * rounds, so one slow phase of a shared machine does not decide.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { assert } from '../src/base/assert.ts'
+import { GrpcConnection } from './load-generator/connection.ts'
 import { Load, runToEnd } from './load-generator/load.ts'
 import type { LoadPlan, LoadResult } from './load-generator/load.ts'
 import type { Workload } from './load-generator/workload.ts'
 import type { Options } from './options.ts'
+import { ServerCluster } from './server-cluster.ts'
 import { ServerProcess } from './server-process.ts'
-import type { Target } from './server-process.ts'
+import type { Server, Target } from './server-process.ts'
 import { count, fixed, median, table } from './table.ts'
 
 /** One thing to measure on one server. */
@@ -32,13 +35,24 @@ export interface Sample extends LoadResult {
 
 /** Writes every key once, from many clients. */
 export async function fill(
-  server: ServerProcess,
+  server: Server,
   options: Options,
   fill: { readonly count: number; readonly keySpace: number },
 ): Promise<void> {
-  const { host, port } = server
   const workload = { kind: 'fill', valueBytes: options.valueBytes, ...fill } as const
-  await runToEnd({ host, port, clients: 256, workload })
+  await runToEnd({ endpoints: server.endpoints, clients: 256, workload })
+}
+
+/** A connection for checks, to the leader. */
+export async function connectTo(server: Server): Promise<GrpcConnection> {
+  const [first] = server.endpoints
+  assert(first !== undefined, 'a server has an endpoint')
+  return await GrpcConnection.connect(first.host, first.port)
+}
+
+async function start(target: Target, { nodes, dataDir }: Options): Promise<Server> {
+  if (nodes === 1) return await ServerProcess.start(target, dataDir)
+  return await ServerCluster.start(target, dataDir, nodes)
 }
 
 /** `prepare` runs on every fresh server, before the cases. */
@@ -46,12 +60,12 @@ export async function compare(
   targets: readonly Target[],
   cases: readonly Case[],
   options: Options,
-  prepare: (server: ServerProcess) => Promise<void>,
+  prepare: (server: Server) => Promise<void>,
 ): Promise<Sample[]> {
   const samples: Sample[] = []
   for (let round = 1; round <= options.rounds; round++) {
     for (const target of targets) {
-      const server = await ServerProcess.start(target, options.dataDir)
+      const server = await start(target, options)
       try {
         await prepare(server)
         for (const it of cases) {
@@ -68,17 +82,15 @@ export async function compare(
 }
 
 async function measure(
-  server: ServerProcess,
+  server: Server,
   target: Target,
   { operation, clients, workload }: Case,
   round: number,
   options: Options,
 ): Promise<Sample> {
-  const { host, port } = server
   const { connections, workers } = options
   const plan: LoadPlan = {
-    host,
-    port,
+    endpoints: server.endpoints,
     clients,
     workload,
     ...(connections === undefined ? {} : { connections: Math.min(connections, clients) }),

@@ -1,7 +1,8 @@
-/** `npm run bench -- put | range | lease | responsive | watch-fanout | watch-memory`: see README.md here. */
+/** `npm run bench -- put | range | lease | fail-over | …`: see README.md here. */
 
 import { writeFileSync } from 'node:fs'
 import { comparisonTable } from './comparison.ts'
+import { benchFailOver, failOverTable } from './fail-over.ts'
 import { benchLease, leaseCases } from './lease.ts'
 import { describeMachine, machineLines } from './machine.ts'
 import { parseOptions, usage } from './options.ts'
@@ -47,12 +48,17 @@ const benchmarks: Readonly<
     const samples = await benchWatchMemory(targets, options)
     return { samples, text: watchMemoryTable(samples) }
   },
+  async 'fail-over'(targets, options) {
+    const samples = await benchFailOver(targets, options)
+    return { samples, text: failOverTable(targets, samples) }
+  },
 }
 
 /** What a benchmark needs when nothing else is given. */
 const defaults: Readonly<Record<string, readonly string[]>> = {
   responsive: ['--keys', '200000'],
   lease: ['--keys', '10000'],
+  'fail-over': ['--nodes', '3', '--rounds', '50'],
   'watch-fanout': ['--clients', '1,100,1000'],
   'watch-memory': ['--clients', '1000', '--value-bytes', '1024'],
 }

@@ -7,6 +7,8 @@ export interface Options {
   readonly clients: readonly number[]
   /** How often each server is measured; servers take turns. */
   readonly rounds: number
+  /** Members of each cluster. */
+  readonly nodes: number
   readonly seconds: number
   readonly warmUpSeconds: number
   readonly valueBytes: number
@@ -23,10 +25,12 @@ export interface Options {
   readonly profileDir: string | undefined
 }
 
-export const usage = `npm run bench -- put | range | lease | responsive | watch-fanout | watch-memory [options]
+export const usage = `npm run bench -- put | range | lease | responsive | watch-fanout | watch-memory |
+                     fail-over [options]
 
   --clients 1,32,256     numbers of clients to measure (watch-…: of watchers)
-  --rounds 3             measure every server this often, in turns
+  --rounds 3             measure every server this often, in turns (fail-over: 50 fail-overs each)
+  --nodes 1              members of each cluster (put, range, lease; fail-over: 3)
   --seconds 5            length of one measurement
   --warm-up 1            seconds before it that do not count
   --value-bytes 256      size of a value
@@ -47,6 +51,7 @@ export function parseOptions(args: readonly string[]): Options {
     options: {
       clients: { type: 'string', default: '1,32,256' },
       rounds: { type: 'string', default: '3' },
+      nodes: { type: 'string', default: '1' },
       seconds: { type: 'string', default: '5' },
       'warm-up': { type: 'string', default: '1' },
       'value-bytes': { type: 'string', default: '256' },
@@ -65,6 +70,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     clients: values.clients.split(',').map((count) => positive('--clients', count)),
     rounds: positive('--rounds', values.rounds),
+    nodes: positive('--nodes', values.nodes),
     seconds: positive('--seconds', values.seconds),
     warmUpSeconds: positive('--warm-up', values['warm-up']),
     valueBytes: positive('--value-bytes', values['value-bytes']),

@@ -1,15 +1,14 @@
 /** range: one key linearizable, one key serializable, and a prefix of 100 keys, over a full store. */
 
 import { assert } from '../src/base/assert.ts'
-import { compare, fill } from './comparison.ts'
+import { compare, connectTo, fill } from './comparison.ts'
 import type { Case, Sample } from './comparison.ts'
 import { callOnce } from './load-generator/call.ts'
-import { GrpcConnection } from './load-generator/connection.ts'
 import { bytesField, readField } from './load-generator/protobuf.ts'
 import { keyPrefix, keysPerGroup } from './load-generator/workload.ts'
 import type { Workload } from './load-generator/workload.ts'
 import type { Options } from './options.ts'
-import type { ServerProcess, Target } from './server-process.ts'
+import type { Server, Target } from './server-process.ts'
 
 export function rangeCases({ clients, keys }: Options): Case[] {
   const workloads: readonly [operation: string, workload: Workload][] = [
@@ -30,8 +29,8 @@ export function benchRange(targets: readonly Target[], options: Options): Promis
 }
 
 /** The load counts bytes only; this makes sure once that a prefix answers its 100 keys. */
-async function checkPrefix(server: ServerProcess, options: Options): Promise<void> {
-  const connection = await GrpcConnection.connect(server.host, server.port)
+async function checkPrefix(server: Server, options: Options): Promise<void> {
+  const connection = await connectTo(server)
   const start = `${keyPrefix}0000000`
   const end = `${keyPrefix}0000001`
   const request = [bytesField(1, Buffer.from(start)), bytesField(2, Buffer.from(end))]

@@ -103,7 +103,7 @@ async function measureDuring(server: ServerProcess, work: LongWork): Promise<Mea
   const { host, port } = server
   const connection = await GrpcConnection.connect(host, port)
   const workload = { kind: 'put', keySpace: compactedKeys, valueBytes: 256 } as const
-  const probe = await Load.start({ host, port, clients: 1, workload, paceMs })
+  const probe = await Load.start({ endpoints: server.endpoints, clients: 1, workload, paceMs })
   await sleep(tailMs)
   probe.mark()
   const { elapsedMs, bytes } = await work(connection)

@@ -119,8 +119,7 @@ async function measure(
   const watching = await Watching.open(host, port, watchers)
   const latency = await runPaced(writer, watching, options)
   const load = await Load.start({
-    host,
-    port,
+    endpoints: server.endpoints,
     clients: WRITERS,
     workload: { kind: 'put', keySpace: 1, valueBytes: options.valueBytes },
   })

@@ -70,6 +70,8 @@ export class GrpcConnection {
   readonly #onSettings: () => void
   #nextStreamId = 1
   #closedBy: string | undefined
+  // Why the server wants no new calls; those in flight still get their answers.
+  #leavingBy: string | undefined
   // What the server allows.
   #sendWindow = defaultWindowBytes
   #streamWindow = defaultWindowBytes
@@ -131,15 +133,17 @@ export class GrpcConnection {
     })
   }
 
+  /** Takes no new calls. */
   get isClosed(): boolean {
-    return this.#closedBy !== undefined
+    return (this.#closedBy ?? this.#leavingBy) !== undefined
   }
 
   /** Starts a call; the request's bytes are copied at once and may be changed afterwards. */
   call(request: Request, listener: CallListener): void {
     assert(request.flowBytes <= this.#streamWindow, 'the request fits the stream window')
-    if (this.#closedBy !== undefined) {
-      listener.onEnd(statusUnavailable, this.#closedBy, 0, performance.now())
+    const closedBy = this.#closedBy ?? this.#leavingBy
+    if (closedBy !== undefined) {
+      listener.onEnd(statusUnavailable, closedBy, 0, performance.now())
     } else if (this.#waiting.length > 0 || !this.#canSend(request.flowBytes)) {
       this.#waiting.push({ ...request, frames: Buffer.from(request.frames), listener })
     } else {
@@ -273,7 +277,7 @@ export class GrpcConnection {
       case frameType.resetStream:
         return this.#end(streamId, `stream reset with code ${bytes.readUInt32BE(start)}`)
       case frameType.goAway:
-        return this.#fail(`server went away with code ${bytes.readUInt32BE(start + 4)}`)
+        return this.#leave(`server went away with code ${bytes.readUInt32BE(start + 4)}`)
     }
   }
 
@@ -329,6 +333,20 @@ export class GrpcConnection {
     const message = stream.status < 0 ? reason : stream.message
     stream.listener.onEnd(status, message, stream.bytes, this.#arrivedAt)
     if (this.#waiting.length > 0) this.#sendWaiting()
+    if (this.#leavingBy !== undefined) this.#leaveWhenIdle()
+  }
+
+  /** The server shuts down: calls that wait fail now, and the connection ends behind the others. */
+  #leave(reason: string): void {
+    this.#leavingBy ??= reason
+    const waiting = this.#waiting.splice(0)
+    const now = performance.now()
+    for (const { listener } of waiting) listener.onEnd(statusUnavailable, reason, 0, now)
+    this.#leaveWhenIdle()
+  }
+
+  #leaveWhenIdle(): void {
+    if (this.#streams.size === 0) this.close()
   }
 
   #fail(reason: string): void {

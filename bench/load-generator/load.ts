@@ -10,8 +10,8 @@ import type { WorkerCommand, WorkerMessage, WorkerPlan, WorkerReport } from './w
 import type { Workload } from './workload.ts'
 
 export interface LoadPlan {
-  readonly host: string
-  readonly port: number
+  /** Connections are spread over them. */
+  readonly endpoints: WorkerPlan['endpoints']
   readonly clients: number
   /** Default: as many as clients, at most 32. */
   readonly connections?: number
@@ -53,10 +53,9 @@ export class Load {
     const connections = plan.connections ?? connectionsFor(plan.clients)
     const count = Math.min(plan.workers ?? (plan.clients < 16 ? 1 : 2), connections)
     const workers = Array.from({ length: count }, (_, index) => {
-      const { host, port, workload, paceMs } = plan
+      const { endpoints, workload, paceMs } = plan
       return new LoadWorker({
-        host,
-        port,
+        endpoints,
         workload,
         clients: share(plan.clients, index, count),
         connections: share(connections, index, count),

@@ -4,8 +4,8 @@ import type { HistogramData } from './histogram.ts'
 import type { Workload } from './workload.ts'
 
 export interface WorkerPlan {
-  readonly host: string
-  readonly port: number
+  /** Connection i of all workers together goes to endpoint i, round and round. */
+  readonly endpoints: readonly { readonly host: string; readonly port: number }[]
   /** Closed loop: this many clients, each with one call in flight, spread over `connections`. */
   readonly clients: number
   readonly connections: number

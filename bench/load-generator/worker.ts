@@ -27,7 +27,8 @@ class LoadClients {
   constructor(plan: WorkerPlan, connections: readonly GrpcConnection[], onIdle: () => void) {
     this.#plan = plan
     this.#connections = connections
-    this.#source = openWorkload(plan.workload, `${plan.host}:${plan.port}`, plan.share)
+    const { host, port } = endpointOf(plan, 0)
+    this.#source = openWorkload(plan.workload, `${host}:${port}`, plan.share)
     this.#onIdle = onIdle
   }
 
@@ -153,10 +154,18 @@ class LoadClients {
   }
 }
 
+/** Where this worker's n-th connection goes. */
+function endpointOf({ endpoints, share }: WorkerPlan, n: number): WorkerPlan['endpoints'][number] {
+  const endpoint = endpoints[(share.index + n * share.count) % endpoints.length]
+  assert(endpoint !== undefined, 'a load has an endpoint')
+  return endpoint
+}
+
 async function run(plan: WorkerPlan, post: (message: WorkerMessage) => void): Promise<void> {
-  const opening = Array.from({ length: plan.connections }, () =>
-    GrpcConnection.connect(plan.host, plan.port),
-  )
+  const opening = Array.from({ length: plan.connections }, (_, connection) => {
+    const { host, port } = endpointOf(plan, connection)
+    return GrpcConnection.connect(host, port)
+  })
   const clients = new LoadClients(plan, await Promise.all(opening), () =>
     post({ kind: 'exhausted' }),
   )

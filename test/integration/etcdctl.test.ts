@@ -7,9 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { peculiaritiesOf } from '../support/etcd-versions.ts'
 import type { Peculiarities } from '../support/etcd-versions.ts'
 import { Etcdctl } from '../support/etcdctl.ts'
-import type { EtcdctlResult } from '../support/etcdctl.ts'
-import { loadMethods } from '../support/grpc-client.ts'
-import type { Message } from '../support/grpc-client.ts'
+import { comparableOutput } from '../support/etcdctl-output.ts'
 import { findEtcd, findEtcdctl, isMissing, programOf, suiteName } from '../support/programs.ts'
 import { TestBed } from '../support/test-bed.ts'
 
@@ -160,7 +158,12 @@ describe.skipIf(isMissing(...needs))(suiteName('etcdctl', ...needs), () => {
       const [expected, actual] = await Promise.all(
         endpoints.map(async (endpoint) => {
           const result = await new Etcdctl(programOf(etcdctl), endpoint).run(args, stdin)
-          return normalise(result, endpoint, args, protobuf)
+          return comparableOutput(result, {
+            names: new Map([[endpoint, 'ENDPOINT']]),
+            hasHashRevision: peculiaritiesOf(programOf(etcd)).hasHashRevision,
+            isJson: args.includes('json'),
+            ...(protobuf === undefined ? {} : { protobuf }),
+          })
         }),
       )
       expect(actual).toEqual(expected)
@@ -176,90 +179,4 @@ function whyNot({ since = 4, needs: needed }: Step): string | undefined {
   // An old etcdctl does not show what an old server does not answer, a header excepted.
   if (minor < 6 && needed !== 'alarmHasHeader') return undefined
   return `etcd ${etcd.program.versionText} does not answer all that is printed`
-}
-
-function normalise(
-  result: EtcdctlResult,
-  endpoint: string,
-  args: readonly string[],
-  protobuf: string | undefined,
-): unknown {
-  const stderr = result.stderr
-    .split('\n')
-    .filter((line) => !line.startsWith('{')) // the client library's log, with times in it
-    .map((line) => normaliseText(line, endpoint))
-  const answer = result.code === 0 ? normaliseOutput(result.stdout, endpoint, args, protobuf) : ''
-  return { code: result.code, stderr, answer }
-}
-
-function normaliseOutput(
-  stdout: Buffer,
-  endpoint: string,
-  args: readonly string[],
-  protobuf: string | undefined,
-): unknown {
-  if (protobuf !== undefined) {
-    return normaliseTree(loadMethods().get(protobuf)?.responseDeserialize(stdout))
-  }
-  const text = stdout.toString('utf8')
-  if (args.includes('json')) {
-    return normaliseTree(JSON.parse(text.replaceAll(endpoint, 'ENDPOINT')))
-  }
-  return text.split('\n').map((line) => normaliseText(line, endpoint))
-}
-
-/** The member's own numbers: its term, its log, its sizes and its release. */
-const OWN_FIELDS = new Set([
-  'raft_term',
-  'raftTerm',
-  'raftIndex',
-  'raftAppliedIndex',
-  'version',
-  'storageVersion',
-  'dbSize',
-  'dbSizeInUse',
-  'dbSizeQuota',
-  'downgradeInfo',
-  'took',
-])
-
-function normaliseTree(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(normaliseTree)
-  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value
-  const kept: Message = {}
-  const isStatus = 'dbSize' in value
-  for (const [name, field] of Object.entries(value)) {
-    // "version" of a key is compared; "version" of a Status is not.
-    if (OWN_FIELDS.has(name) && (name !== 'version' || isStatus)) continue
-    if (name === 'hash_revision' && !hasHashRevision()) continue
-    kept[name] = normaliseTree(field)
-  }
-  return kept
-}
-
-function hasHashRevision(): boolean {
-  return peculiaritiesOf(programOf(etcd)).hasHashRevision
-}
-
-const OWN_LINE =
-  /"(RaftTerm|RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse|DBSizeQuota|StorageVersion|DowngradeTargetVersion|DowngradeEnabled)"\s*: .*/i
-
-function normaliseText(line: string, endpoint: string): string {
-  if (!hasHashRevision() && /"HashRevision"/i.test(line)) return ''
-  return line
-    .replaceAll(endpoint, 'ENDPOINT')
-    .replace(OWN_LINE, '$1')
-    .replace(/"Version" : "[\d.]+"/, 'VERSION')
-    .replace(/took = .*/, 'TOOK')
-    .replace(/took [\d.]+m?s/, 'TOOK')
-    .replaceAll(/\b\d+\.\d+\.\d+\b(?!\.)/g, 'VERSION')
-    .replaceAll(/\b\d+(\.\d+)? [kMG]?B\b/g, 'SIZE')
-    .replaceAll(/\b\d+%/g, 'PERCENT')
-    .replace(/(true|false), (true|false), \d+, \d+, \d+, /, '$1, $2, TERM, INDEX, APPLIED, ')
-    .replace(
-      /(true|false) \|\s+(true|false) \|\s+\d+ \|\s+\d+ \|\s+\d+ \|/,
-      '$1 | $2 | TERM | INDEX | APPLIED |',
-    )
-    .replaceAll(/-{2,}/g, '-')
-    .replaceAll(/ {2,}/g, ' ')
 }

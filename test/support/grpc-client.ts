@@ -108,8 +108,32 @@ export class GrpcClient {
 
   /** A bidirectional stream, or a server stream with one request written and half-closed. */
   stream(method: string, ...requests: readonly Message[]): TestStream {
+    return this.#open(method, requests, {})
+  }
+
+  /** A stream that may stay open longer than a call. */
+  longStream(method: string, deadlineMs: number, ...requests: readonly Message[]): TestStream {
+    return this.#open(method, requests, { deadlineMs })
+  }
+
+  /** A unary call with raw bytes to any path, for methods that no .proto knows. */
+  async raw(path: string, body: Buffer): Promise<CallResult> {
+    return await new Promise((resolve) => {
+      const same = (bytes: Buffer): Buffer => bytes
+      this.#client.makeUnaryRequest(path, same, same, body, callOptions({}), (error, bytes) => {
+        if (error !== null) resolve({ ok: false, code: error.code, message: error.details })
+        else resolve({ ok: true, response: { bytes } })
+      })
+    })
+  }
+
+  close(): void {
+    this.#client.close()
+  }
+
+  #open(method: string, requests: readonly Message[], options: CallOptions): TestStream {
     const definition = this.#definition(method)
-    const deadline = callOptions({})
+    const deadline = callOptions(options)
     if (definition.requestStream) {
       const call = this.#client.makeBidiStreamRequest(
         definition.path,
@@ -130,21 +154,6 @@ export class GrpcClient {
       deadline,
     )
     return new TestStream(call)
-  }
-
-  /** A unary call with raw bytes to any path, for methods that no .proto knows. */
-  async raw(path: string, body: Buffer): Promise<CallResult> {
-    return await new Promise((resolve) => {
-      const same = (bytes: Buffer): Buffer => bytes
-      this.#client.makeUnaryRequest(path, same, same, body, callOptions({}), (error, bytes) => {
-        if (error !== null) resolve({ ok: false, code: error.code, message: error.details })
-        else resolve({ ok: true, response: { bytes } })
-      })
-    })
-  }
-
-  close(): void {
-    this.#client.close()
   }
 
   #definition(method: string): grpc.MethodDefinition<Message, Message> {
