@@ -68,9 +68,18 @@ export type ProposedRequest = NonNullable<InternalRequest['request']>
 
 type Lane = 'client' | 'upkeep'
 
+/** Whoever asked; gone when `cancelled`. */
+export interface Caller {
+  readonly cancelled: boolean
+}
+
+/** The server itself, which never goes away. */
+const SERVER_CALLER: Caller = { cancelled: false }
+
 interface Proposal {
   readonly requestId: number
   readonly lane: Lane
+  readonly caller: Caller
   readonly type: EntryType
   readonly data: Uint8Array
   readonly startMs: number
@@ -108,11 +117,13 @@ export class Proposer {
 
   /**
    * Resolves with what applying came to; never rejects. The server's own upkeep, which bounds
-   * itself, is not held up by a flood of clients' requests.
+   * itself, is not held up by a flood of clients' requests. What waits for a leader is given up
+   * when its caller has gone.
    */
   propose<Response extends object>(
     request: ProposedRequest,
     lane: Lane = 'client',
+    caller = SERVER_CALLER,
   ): Promise<Outcome<Response>> {
     if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
     if (lane === 'client' && this.#isOverloaded()) {
@@ -124,7 +135,7 @@ export class Proposer {
     if (lane === 'client' && bytes > this.#options.maxRequestBytes) {
       return Promise.resolve({ ok: false, error: 'request-too-large' })
     }
-    return this.#await<Response>({ requestId, lane, type: 'EntryNormal', data })
+    return this.#await<Response>({ requestId, lane, caller, type: 'EntryNormal', data })
   }
 
   /** The same for a change of the membership; it waits until the one before it is applied. */
@@ -134,7 +145,13 @@ export class Proposer {
     if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
     const requestId = this.#nextRequestId++
     const data = encodeConfChange({ ...change, proposer: this.#options.memberId, requestId })
-    return this.#await<Response>({ requestId, lane: 'client', type: 'EntryConfChange', data })
+    return this.#await<Response>({
+      requestId,
+      lane: 'client',
+      caller: SERVER_CALLER,
+      type: 'EntryConfChange',
+      data,
+    })
   }
 
   #isOverloaded(): boolean {
@@ -188,6 +205,10 @@ export class Proposer {
   /** Called when a leader is there and now and then: offers what is in no log once more. */
   offerHeld(): void {
     for (const proposal of [...this.#held.values()]) {
+      if (proposal.caller.cancelled) {
+        this.#fail(proposal, 'timeout')
+        continue
+      }
       this.#letGo(proposal)
       this.#offer(proposal)
     }

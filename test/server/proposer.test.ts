@@ -216,6 +216,22 @@ describe('what is in no log', () => {
     expect(await Promise.all([...refused, taken])).toEqual(Array(3).fill(outcome(2)))
   })
 
+  test('is given up when its caller has gone', async () => {
+    const { sink, proposer } = setUp()
+    sink.error = 'no-leader'
+    const caller = { cancelled: false }
+    const request = putRequest({ key: k('a'), value: bytes('v') })
+    const waiting = proposer.propose({ case: 'put', value: request }, 'client', caller)
+    proposer.offerHeld()
+    expect(await isSettled(waiting)).toBe(false)
+    caller.cancelled = true
+    sink.error = undefined
+    proposer.offerHeld()
+    expect(await waiting).toEqual(failed('timeout'))
+    expect(sink.proposed).toEqual([])
+    expect(proposer.pendingCount).toBe(0)
+  })
+
   test('is forgotten when its time is over, whatever is refused later', async () => {
     const { sink, clock, proposer } = setUp()
     sink.forwardId = 7

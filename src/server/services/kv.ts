@@ -47,7 +47,7 @@ import {
 import type { Compactor } from '../compactor.ts'
 import { etcdError } from '../errors.ts'
 import type { OperationCounts } from '../metric-sources.ts'
-import type { Proposer } from '../proposer.ts'
+import type { Caller, ProposedRequest, Proposer } from '../proposer.ts'
 import { RangeExecution } from '../range.ts'
 import { checkStreamable, streamRange } from '../range-stream.ts'
 import type { ReadIndex } from '../read-index.ts'
@@ -122,12 +122,12 @@ export class KvService {
       defineUnary(
         '/etcdserverpb.KV/Put',
         { decode: decodePutRequest, encode: encodePutResponse },
-        (request) => this.put(request),
+        (request, context) => this.put(request, context),
       ),
       defineUnary(
         '/etcdserverpb.KV/DeleteRange',
         { decode: decodeDeleteRangeRequest, encode: encodeDeleteRangeResponse },
-        (request) => this.deleteRange(request),
+        (request, context) => this.deleteRange(request, context),
       ),
       defineUnary(
         '/etcdserverpb.KV/Txn',
@@ -137,7 +137,7 @@ export class KvService {
       defineUnary(
         '/etcdserverpb.KV/Compact',
         { decode: decodeCompactionRequest, encode: encodeCompactionResponse },
-        (request) => this.compact(request),
+        (request, context) => this.compact(request, context),
       ),
     ]
   }
@@ -185,17 +185,20 @@ export class KvService {
     }
   }
 
-  async put(request: PutRequest): Promise<PutResponseInput> {
+  async put(request: PutRequest, caller?: Caller): Promise<PutResponseInput> {
     const error = checkPutRequest(request)
     if (error !== undefined) throw etcdError(error)
     if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
-    return this.#propose<PutResponseInput>({ case: 'put', value: request })
+    return this.#propose<PutResponseInput>({ case: 'put', value: request }, caller)
   }
 
-  async deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponseInput> {
+  async deleteRange(
+    request: DeleteRangeRequest,
+    caller?: Caller,
+  ): Promise<DeleteRangeResponseInput> {
     const error = checkDeleteRangeRequest(request)
     if (error !== undefined) throw etcdError(error)
-    return this.#propose<DeleteRangeResponseInput>({ case: 'deleteRange', value: request })
+    return this.#propose<DeleteRangeResponseInput>({ case: 'deleteRange', value: request }, caller)
   }
 
   async txn(request: TxnRequest, reader: Reader = SERVER_READER): Promise<TxnResponseInput> {
@@ -203,14 +206,12 @@ export class KvService {
     if (error !== undefined) throw etcdError(error)
     if (isReadOnly(request)) return this.#readTxn(request, reader)
     if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
-    return this.#propose<TxnResponseInput>({ case: 'txn', value: request })
+    return this.#propose<TxnResponseInput>({ case: 'txn', value: request }, reader)
   }
 
-  async compact(request: CompactionRequest): Promise<CompactionResponseInput> {
-    const response = await this.#propose<CompactionResponseInput>({
-      case: 'compaction',
-      value: request,
-    })
+  async compact(request: CompactionRequest, caller?: Caller): Promise<CompactionResponseInput> {
+    const proposed = { case: 'compaction', value: request } as const
+    const response = await this.#propose<CompactionResponseInput>(proposed, caller)
     if (request.physical) await this.#compactor.finished()
     return response
   }
@@ -257,9 +258,10 @@ export class KvService {
   }
 
   async #propose<Response extends object>(
-    request: Parameters<Proposer['propose']>[0],
+    request: ProposedRequest,
+    caller?: Caller,
   ): Promise<Response & { header: ResponseHeaderInput }> {
-    const outcome: Outcome<Response> = await this.#proposer.propose<Response>(request)
+    const outcome: Outcome<Response> = await this.#proposer.propose(request, 'client', caller)
     if (!outcome.ok) throw etcdError(outcome.error)
     return { ...outcome.response, header: this.#headers.at(outcome.revision) }
   }
