@@ -8,7 +8,7 @@
  *     MsgVote           [3, term, index, logTerm, transfer]      MsgPreVote      [4, …]
  *     MsgVoteResp       [5, term, reject, commit, commitTerm]    MsgPreVoteResp  [6, …]
  *     MsgHeartbeat      [7, term, commit, round]
- *     MsgHeartbeatResp  [8, term, round, commit]
+ *     MsgHeartbeatResp  [8, term, round, commit, installing]
  *     MsgProp           [9, forwardId, [type…], [data…]]
  *     MsgPropRefused    [10, forwardId]
  *     MsgReadIndex      [11, context]
@@ -108,7 +108,7 @@ function packedMessage(message: StreamMessage): readonly unknown[] {
     case 'MsgHeartbeat':
       return [7, message.term, message.commit, message.round]
     case 'MsgHeartbeatResp':
-      return [8, message.term, message.round, message.commit]
+      return [8, message.term, message.round, message.commit, message.installing]
     case 'MsgProp':
       return packedProposals(message)
     case 'MsgPropRefused':
@@ -161,7 +161,7 @@ const DECODERS: readonly ({ readonly length: number; readonly decode: Decoder } 
   { length: 5, decode: (fields, route) => voteResponseOf('MsgVoteResp', fields, route) },
   { length: 5, decode: (fields, route) => voteResponseOf('MsgPreVoteResp', fields, route) },
   { length: 4, decode: heartbeatOf },
-  { length: 4, decode: heartbeatResponseOf },
+  { length: 5, decode: heartbeatResponseOf },
   { length: 4, decode: proposalsOf },
   { length: 2, decode: refusalOf },
   { length: 2, decode: readIndexOf },
@@ -257,9 +257,10 @@ function heartbeatResponseOf(
   fields: readonly unknown[],
   { from, to }: Route,
 ): StreamMessage | undefined {
-  const [, term, round, commit] = fields
+  const [, term, round, commit, installing] = fields
   if (!isCount(term) || !isCount(round) || !isCount(commit)) return undefined
-  return { type: 'MsgHeartbeatResp', from, to, term, round, commit }
+  if (!isFlag(installing)) return undefined
+  return { type: 'MsgHeartbeatResp', from, to, term, round, commit, installing }
 }
 
 function proposalsOf(fields: readonly unknown[], { from, to }: Route): MsgProp | undefined {

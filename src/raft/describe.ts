@@ -90,8 +90,10 @@ function describeBody(message: Message): string {
       return message.reject ? `rejected commit=${message.commit}/${message.commitTerm}` : 'granted'
     case 'MsgHeartbeat':
       return `commit=${message.commit} round=${message.round}`
-    case 'MsgHeartbeatResp':
-      return `commit=${message.commit} round=${message.round}`
+    case 'MsgHeartbeatResp': {
+      const { commit, round, installing } = message
+      return `commit=${commit} round=${round}${installing ? ' installing' : ''}`
+    }
     case 'MsgReadIndex':
       return `context=${message.context}`
     case 'MsgReadIndexResp':

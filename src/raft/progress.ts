@@ -25,6 +25,8 @@ export class Progress {
   state: ProgressState = 'StateProbe'
   /** An answer came since the last check of the quorum. */
   recentActive = false
+  /** It has a snapshot and is putting it in place, as it last said. */
+  installing = false
   /** The highest commit index that was sent. */
   sentCommit = 0
   /** The newest round of reads whose heartbeat the member answered. */
@@ -67,6 +69,7 @@ export class Progress {
     this.ackedRound = 0
     this.ackedCommit = 0
     this.recentActive = false
+    this.installing = false
     this.#enter('StateProbe')
   }
 

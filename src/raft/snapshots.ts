@@ -30,7 +30,7 @@ import {
   type SnapshotMetadata,
 } from './types.ts'
 
-/** How long an installation may take before the leader starts over, in election timeouts. */
+/** How long the leader waits for word of an installation before it starts over, in election timeouts. */
 const PATIENCE = 5
 
 export interface SnapshotOffer {
@@ -39,9 +39,9 @@ export interface SnapshotOffer {
   handedOut: boolean
 }
 
-/** A leader lacks entries that the member needs. One that is silent gets nothing yet. */
+/** A leader lacks entries that the member needs. One that is silent or busy gets nothing yet. */
 export function startSnapshot(raft: Raft, to: MemberId, progress: Progress): void {
-  if (!progress.recentActive) {
+  if (!progress.recentActive || progress.installing) {
     progress.pause()
     return
   }
@@ -81,6 +81,10 @@ export function reviveSnapshot(raft: Raft, progress: Progress, message: MsgHeart
   }
   const sentTick = progress.snapshotSentTick
   if (sentTick === undefined) return
+  if (message.installing) {
+    progress.snapshotSentTick = raft.ticks
+    return
+  }
   if (raft.ticks - sentTick >= PATIENCE * raft.config.electionTicks) progress.becomeProbe()
 }
 

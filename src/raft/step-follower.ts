@@ -60,7 +60,9 @@ export function onHeartbeat(raft: Raft, message: MsgHeartbeat): void {
   } else if (raft.offer === undefined) {
     raft.commitTo(message.commit)
   }
-  raft.send({ type: 'MsgHeartbeatResp', from: id, to: from, term, round, commit: log.committed })
+  const installing = raft.offer !== undefined
+  const commit = log.committed
+  raft.send({ type: 'MsgHeartbeatResp', from: id, to: from, term, round, commit, installing })
 }
 
 export function forwardReads(raft: Raft): void {

@@ -135,6 +135,7 @@ function onHeartbeatResp(raft: Raft, message: MsgHeartbeatResp): void {
   const progress = raft.tracker.progress(message.from)
   if (progress === undefined) return
   progress.recentActive = true
+  progress.installing = message.installing
   if (progress.state === 'StateSnapshot') reviveSnapshot(raft, progress, message)
   progress.resume()
   if (progress.match < raft.log.lastIndex || progress.state === 'StateProbe') {

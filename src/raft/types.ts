@@ -165,6 +165,8 @@ export interface MsgHeartbeatResp extends Envelope {
   readonly round: number
   /** The sender's commit index. */
   readonly commit: number
+  /** A snapshot is there and is being put in place: the sender needs no other one yet. */
+  readonly installing: boolean
 }
 
 /** A follower asks for a read index (thesis §6.4). `context` is new with every attempt. */

@@ -35,6 +35,8 @@ export type CompactionMode = (typeof COMPACTION_MODES)[number]
 const BOOLEAN_PLACEHOLDER = 'true|false'
 
 const UINT32_MAX = 4294967295
+/** A log entry has to fit into what members send each other at once. */
+const MAX_REQUEST_BYTES = 32 * 1024 * 1024
 const DEFAULT_CLIENT_URL = 'http://localhost:2379'
 const DEFAULT_PEER_URL = 'http://localhost:2380'
 
@@ -201,7 +203,7 @@ export const FLAGS = {
     placeholder: 'bytes',
     default: '1572864',
     description: 'largest request that is accepted',
-    parse: wholeNumber(0),
+    parse: wholeNumber(0, MAX_REQUEST_BYTES),
   },
   'max-txn-ops': {
     group: 'Limits',

@@ -35,6 +35,7 @@ export interface PeersPorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly callTimeoutMs: number
+  readonly appliedBytes: () => number
   readonly pauseBackground: () => Promise<void>
   /** The others say that this member has been removed, which its own log may never tell it. */
   readonly onRemoved: () => void
@@ -78,6 +79,7 @@ export class Peers implements TransportEvents {
       clock,
       logger,
       term: () => raftNode.term,
+      appliedBytes: ports.appliedBytes,
       report: (to, ok) => raftNode.reportSnapshot(to, ok),
       hasGoneOn: (id, index) => (raftNode.status().progress.get(id)?.match ?? index) >= index,
     })
@@ -220,6 +222,8 @@ export class Peers implements TransportEvents {
 
   onForeign(id: MemberId): void {
     this.#foreign.add(id)
-    if ([...this.#peers.keys()].every((peer) => this.#foreign.has(peer))) this.#ports.onForeign()
+    const isForeign = (peer: MemberId): boolean =>
+      this.#foreign.has(peer) && this.activeSinceMs(peer) === undefined
+    if ([...this.#peers.keys()].every(isForeign)) this.#ports.onForeign()
   }
 }

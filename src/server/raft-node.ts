@@ -72,7 +72,6 @@ export class RaftNode {
   #writing: Promise<void> | undefined
   #writingSinceMs: number | undefined
   #installing: Promise<void> | undefined
-  #isRestartingLog = false
   #leader: MemberId = NO_MEMBER
   #role: Role = 'follower'
   #leaderChanges = 0
@@ -241,7 +240,7 @@ export class RaftNode {
 
   #run(): void {
     this.#scheduled = false
-    if (this.#stopped || this.#isRestartingLog) return
+    if (this.#stopped) return
     this.#events?.onBeforeReady()
     if (!this.#raw.hasReady()) return
     const ready = this.#raw.ready()
@@ -298,15 +297,11 @@ export class RaftNode {
 
   /**
    * First the state, then the log. After a crash between the two the state says that it was
-   * installed, and the next start restarts the log behind it.
+   * installed, and the next start restarts the log behind it. Raft writes nothing meanwhile.
    */
   async #putInPlace(snapshot: SnapshotMetadata): Promise<void> {
     await this.#events?.onSnapshot(snapshot)
-    // Votes may have been written meanwhile; nothing else is while the log restarts.
-    this.#isRestartingLog = true
-    await this.#writing
     await this.#log.reset(snapshot.index)
-    this.#isRestartingLog = false
   }
 
   #onSoftState(leader: MemberId, role: Role): void {

@@ -13,6 +13,7 @@
  */
 
 import type { Clock } from '../base/ports.ts'
+import { majority } from '../raft/quorum.ts'
 import type { MemberId, Role } from '../raft/types.ts'
 import type { Membership } from './membership.ts'
 
@@ -115,7 +116,7 @@ export function problemWithAdding(
 ): AddProblem | undefined {
   // Why: there must be a way from one member to more, though two need both to make a quorum.
   const isAlone = voters.length === 1
-  const needed = quorum(voters.length + 1)
+  const needed = majority(voters.length + 1)
   if (newcomer === 'voter' && startedCount(voters) < needed) {
     if (!isAlone || startedCount(voters) === 0) return 'member-not-enough-started'
   }
@@ -129,17 +130,17 @@ export function problemWithRemoving(
   voters: readonly VoterHealth[],
 ): RemoveProblem | undefined {
   const others = voters.filter((voter) => voter.id !== id)
-  if (startedCount(others) < quorum(others.length)) return 'member-not-enough-started'
+  if (startedCount(others) < majority(others.length)) return 'member-not-enough-started'
   // A member that is down is not part of the quorum that is at work: nothing is lost with it.
   if (!isUp) return undefined
   const left = connectedCount(voters) - 1
-  return left >= quorum(voters.length - 1) ? undefined : 'unhealthy'
+  return left >= majority(voters.length - 1) ? undefined : 'unhealthy'
 }
 
 export function problemWithPromoting(
   voters: readonly VoterHealth[],
 ): 'member-not-enough-started' | undefined {
-  const isEnough = startedCount(voters) + 1 >= quorum(voters.length + 1)
+  const isEnough = startedCount(voters) + 1 >= majority(voters.length + 1)
   return isEnough ? undefined : 'member-not-enough-started'
 }
 
@@ -148,10 +149,6 @@ export function hasCaughtUp(id: MemberId, status: ReplicationStatus): boolean {
   const match = status.progress.get(id)?.match ?? 0
   const own = status.progress.get(status.id)?.match ?? status.lastIndex
   return match >= own * READY_SHARE
-}
-
-function quorum(voters: number): number {
-  return Math.floor(voters / 2) + 1
 }
 
 function startedCount(voters: readonly VoterHealth[]): number {

@@ -552,6 +552,7 @@ export class Server {
       clock,
       logger,
       callTimeoutMs: REQUEST_BASE_TIMEOUT_MS + electionMs,
+      appliedBytes: () => this.#snapshotter.appliedBytes,
       pauseBackground: () => this.#pauseBackground(),
       onRemoved: () => this.#noteRemoved(),
       onForeign: () => {

@@ -52,10 +52,6 @@ export class SnapshotReceiver {
     this.#ports = ports
   }
 
-  get isBusy(): boolean {
-    return this.#isBusy
-  }
-
   /** Where to put what comes; undefined when it cannot be taken. */
   receive(message: MsgSnap, bytes: Uint8Array): SnapshotSink | undefined {
     const { logger, memberId } = this.#ports

@@ -23,6 +23,8 @@ export interface SnapshotSenderPorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly term: () => number
+  /** Bytes of all entries that this process has applied. */
+  readonly appliedBytes: () => number
   /** Tells Raft how it went. */
   readonly report: (to: MemberId, ok: boolean) => void
   /** Whether this member needs no entries that are older than this one. */
@@ -30,12 +32,16 @@ export interface SnapshotSenderPorts {
 }
 
 /** How long the log is held for a receiver that has the state and puts it in place. */
-const HOLD_AFTER_MS = 60_000
+const HOLD_AFTER_MS = 600_000
+/** But no more of it than this: a leader's memory counts for more than one member's state. */
+const HELD_BYTES_MAX = 512 * 1024 * 1024
 /** How soon Raft hears of a failure, and tries again: the receiver may be busy with another one. */
 const FAILURE_TOLD_AFTER_MS = 1000
 
 interface Hold {
   readonly index: number
+  /** Of all entries that had been applied by then. */
+  readonly bytes: number
   /** Undefined while the state is being sent. */
   untilMs: number | undefined
   hasFailed: boolean
@@ -52,8 +58,11 @@ export class SnapshotSender {
 
   /** Entries behind this index are needed; Infinity when nobody needs any. */
   get heldIndex(): number {
+    const bytes = this.#ports.appliedBytes()
     let held = Infinity
-    for (const { index } of this.#holds.values()) held = Math.min(held, index)
+    for (const hold of this.#holds.values()) {
+      if (bytes - hold.bytes <= HELD_BYTES_MAX) held = Math.min(held, hold.index)
+    }
     return held
   }
 
@@ -79,8 +88,7 @@ export class SnapshotSender {
   async #send(to: MemberId): Promise<void> {
     const { applier, state, transport, clock, report } = this.#ports
     if (this.#stopped) return
-    const hold: Hold = { index: applier.appliedIndex, untilMs: undefined, hasFailed: false }
-    this.#holds.set(to, hold)
+    const hold = this.#hold(to)
     // In one turn, so that checkpoint, records and the leader's term are of one piece.
     const term = this.#ports.term()
     const checkpoint = applier.checkpoint()
@@ -90,6 +98,18 @@ export class SnapshotSender {
     hold.hasFailed = !ok
     hold.untilMs = clock.nowMs() + (ok ? HOLD_AFTER_MS : FAILURE_TOLD_AFTER_MS)
     if (ok && !this.#stopped) report(to, true)
+  }
+
+  /** Whoever is sent another one may still be putting the one before in place. */
+  #hold(to: MemberId): Hold {
+    const { applier, appliedBytes } = this.#ports
+    const { index, bytes } = this.#holds.get(to) ?? {
+      index: applier.appliedIndex,
+      bytes: appliedBytes(),
+    }
+    const hold: Hold = { index, bytes, untilMs: undefined, hasFailed: false }
+    this.#holds.set(to, hold)
+    return hold
   }
 
   #outgoing(

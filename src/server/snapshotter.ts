@@ -66,6 +66,11 @@ export class Snapshotter {
     this.#durableIndex = applier.appliedIndex
   }
 
+  /** Bytes of all entries that this process has applied. */
+  get appliedBytes(): number {
+    return this.#appliedBytes
+  }
+
   /** The applied index of the last checkpoint on disk. */
   get durableIndex(): number {
     return this.#durableIndex

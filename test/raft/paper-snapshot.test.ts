@@ -41,8 +41,9 @@ function rejectedAt(index: number, hint = 0): Message {
   return { ...answer, index, reject: true, rejectHint: hint, logTerm: hint === 0 ? 0 : 1 }
 }
 
-function beat(commit: number): Message {
-  return { type: 'MsgHeartbeatResp', from: '3', to: '1', term: 2, round: 0, commit }
+function beat(commit: number, installing = false): Message {
+  const head = { type: 'MsgHeartbeatResp', from: '3', to: '1', term: 2, round: 0 } as const
+  return { ...head, commit, installing }
 }
 
 function stateOf(member: Member): string | undefined {
@@ -124,6 +125,31 @@ describe('a leader that has discarded the next entry to send (§7)', () => {
       if (member.raw.ready().snapshotsDue.length > 0) due.push(tick)
     }
     expect(due).toEqual([50])
+  })
+
+  test('waits as long as the follower says that it is still at it', () => {
+    const member = compactedLeader()
+    member.raw.step(rejectedAt(3))
+    drain(member)
+    member.raw.reportSnapshot('3', true)
+    const due: number[] = []
+    for (let tick = 1; tick <= 260; tick++) {
+      member.raw.tick()
+      member.raw.step(beat(0, tick <= 200))
+      if (member.raw.ready().snapshotsDue.length > 0) due.push(tick)
+    }
+    expect(due).toEqual([250])
+  })
+
+  test('sends none to a follower that is putting one in place, whoever sent that', () => {
+    const member = compactedLeader()
+    member.raw.step(beat(0, true))
+    member.raw.step(rejectedAt(3))
+    expect(member.raw.ready().snapshotsDue).toEqual([])
+    member.raw.step(beat(0, true))
+    expect(member.raw.ready().snapshotsDue).toEqual([])
+    member.raw.step(beat(0))
+    expect(member.raw.ready().snapshotsDue).toEqual(['3'])
   })
 
   test('learns from a heartbeat’s answer that it was installed, but asks before it counts it', () => {

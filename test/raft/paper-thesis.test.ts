@@ -219,7 +219,8 @@ describe('membership (thesis §4)', () => {
     const member = leader({ checkQuorum: true }, ['4'])
     member.raw.readIndex('r')
     drain(member)
-    const answer = { type: 'MsgHeartbeatResp', from: '4', to: '1', term: 1, commit: 0 } as const
+    const head = { type: 'MsgHeartbeatResp', from: '4', to: '1', term: 1 } as const
+    const answer = { ...head, commit: 0, installing: false }
     member.raw.step({ ...answer, round: 1 })
     expect(member.raw.ready().readStates).toEqual([])
     for (let tick = 0; tick < 20; tick++) {
@@ -248,7 +249,8 @@ describe('membership (thesis §4)', () => {
     drain(member)
     expect(member.raw.status()).toMatchObject({ role: 'leader', voters: ['2', '3'] })
     expect(member.raw.propose(bytes('x'))).toEqual({ ok: false, error: 'removed' })
-    const answer = { type: 'MsgHeartbeatResp', to: '1', term: 1, commit: 2, round: 0 } as const
+    const head = { type: 'MsgHeartbeatResp', to: '1', term: 1, round: 0 } as const
+    const answer = { ...head, commit: 2, installing: false }
     member.raw.step({ ...answer, from: '2' })
     expect(member.raw.status().role).toBe('leader')
     member.raw.step({ ...answer, from: '3' })
@@ -304,7 +306,8 @@ describe('membership (thesis §4)', () => {
     drain(member)
     member.raw.readIndex('r')
     drain(member)
-    const answer = { type: 'MsgHeartbeatResp', to: '1', term: 1, commit: 0, round: 1 } as const
+    const head = { type: 'MsgHeartbeatResp', to: '1', term: 1, round: 1 } as const
+    const answer = { ...head, commit: 0, installing: false }
     for (const from of ['2', '3']) member.raw.step({ ...answer, from })
     expect(member.raw.ready().readStates).toEqual([])
     member.raw.step({ ...answer, from: '5' })

@@ -123,6 +123,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     ...head,
     commit: number,
     round: number,
+    installing: fc.boolean(),
   }),
   fc.record({ type: fc.constant('MsgReadIndex' as const), ...head, context: fc.string() }),
   fc.record({

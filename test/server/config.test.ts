@@ -265,6 +265,7 @@ describe('choices', () => {
     ['max-learners', '-1', 'expected 0 or more'],
     ['max-txn-ops', '-1', 'expected 0 or more'],
     ['max-txn-ops', '1.5', 'expected a whole number'],
+    ['max-request-bytes', '33554433', 'expected 33554432 or less'],
     ['max-concurrent-streams', '4294967296', 'expected 4294967295 or less'],
   ])('--%s=%s is refused', (flag, value, reason) => {
     expect(failure([`--${flag}=${value}`])).toBe(

@@ -67,7 +67,7 @@ export const messageArbitrary: fc.Arbitrary<StreamMessage> = fc.oneof(
   envelope('MsgVoteResp', { reject: fc.boolean(), commit: count, commitTerm: count }),
   envelope('MsgPreVoteResp', { reject: fc.boolean(), commit: count, commitTerm: count }),
   envelope('MsgHeartbeat', { commit: count, round: count }),
-  envelope('MsgHeartbeatResp', { round: count, commit: count }),
+  envelope('MsgHeartbeatResp', { round: count, commit: count, installing: fc.boolean() }),
   envelope('MsgProp', {
     term: noTerm,
     forwardId: count,
