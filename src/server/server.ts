@@ -19,14 +19,12 @@ import {
   type Entry,
   type MemberId,
 } from '../raft/types.ts'
-import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../rpc/codec/etcdserverpb.ts'
 import type { Method } from '../rpc/engine.ts'
 import { AutoCompactor, type AutoCompaction } from './auto-compactor.ts'
 import { Applier } from './applier.ts'
 import type { Bootstrapped, OpenedStorage } from './bootstrap.ts'
 import { CallGuard } from './call-guard.ts'
 import { Compactor } from './compactor.ts'
-import { CorruptionCheck } from './corruption-check.ts'
 import type { ErrorName } from './errors.ts'
 import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
@@ -37,11 +35,11 @@ import { measureSeconds } from './measure.ts'
 import { Metrics } from './metrics.ts'
 import { Peers } from './peers.ts'
 import { firstRequestId, Proposer, type ProposedRequest } from './proposer.ts'
-import { Quarantine } from './quarantine.ts'
 import { RaftNode } from './raft-node.ts'
 import { ReadIndex } from './read-index.ts'
 import { Recipes } from './recipes.ts'
 import { Reconfiguration } from './reconfiguration.ts'
+import { Removal } from './removal.ts'
 import { ResponseHeaders } from './response-header.ts'
 import { ClusterService } from './services/cluster.ts'
 import { healthMethods } from './services/health.ts'
@@ -52,9 +50,10 @@ import { WatchService } from './services/watch.ts'
 import { SlicedReads } from './sliced-reads.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { SpaceGuard } from './space-guard.ts'
+import { Startup } from './startup.ts'
+import { StateGuard, type StateGuardPorts } from './state-guard.ts'
 import { TimeoutCause } from './timeout-cause.ts'
 import { delay } from './turn.ts'
-import { CLUSTER_VERSION } from './version.ts'
 import { WatchFeeder } from './watch-feeder.ts'
 
 export interface ServerOptions {
@@ -95,8 +94,6 @@ export interface ServerOptions {
 const REQUEST_BASE_TIMEOUT_MS = 5000
 /** How long a member that stops waits for another one to lead. */
 const HAND_OVER_LIMIT_MS = 500
-/** As in etcd: so long does a removed member go on, so that its client hears of the removal. */
-const REMOVED_DELAY_MS = 1000
 const WATCH_PROGRESS_NOTIFY_MS = 600_000
 
 export class Server {
@@ -105,15 +102,15 @@ export class Server {
   readonly http: HttpApi
   readonly #options: ServerOptions
   readonly #storage: OpenedStorage
-  readonly #replayTo: number
   readonly #headers: ResponseHeaders
   readonly #raftNode: RaftNode
   readonly peers: Peers
   readonly #leadership: Leadership
   readonly #timeoutCause: TimeoutCause
   readonly #reconfiguration: Reconfiguration
-  readonly #corruptionCheck: CorruptionCheck
-  readonly #quarantine: Quarantine
+  readonly #stateGuard: StateGuard
+  readonly #startup: Startup
+  readonly #removal: Removal
   readonly #autoCompactor: AutoCompactor | undefined
   readonly #cluster: ClusterService
   readonly #applier: Applier
@@ -132,11 +129,7 @@ export class Server {
   readonly #guard: CallGuard
   readonly #operations: OperationCounts = { range: 0, put: 0, delete: 0, txn: 0 }
   #ticker: NodeJS.Timeout | undefined
-  #onReplayed: (() => void) | undefined
-  #campaigned = false
-  #isCaughtUp = false
   #isStopped = false
-  #removedAtMs: number | undefined
 
   constructor(storage: OpenedStorage, member: Bootstrapped, options: ServerOptions) {
     const { clock, logger } = options
@@ -144,7 +137,6 @@ export class Server {
     const requestTimeoutMs = REQUEST_BASE_TIMEOUT_MS + 2 * options.electionMs
     this.#options = options
     this.#storage = storage
-    this.#replayTo = member.lastIndex
     this.#applier = new Applier(member.store, member.leases, member.checkpoint, (commit) =>
       this.#onCommit(commit),
     )
@@ -207,18 +199,14 @@ export class Server {
     this.http = new HttpApi(health, this.metrics, this.#applier.membership, logger)
     this.#reconfiguration = this.#newReconfiguration(memberId)
     this.#cluster = this.#newClusterService(requestTimeoutMs)
-    this.#corruptionCheck = this.#newCorruptionCheck(memberId)
-    this.#quarantine = new Quarantine({
-      memberId,
-      logger,
-      isLeader: () => this.#raftNode.isLeader,
-      handLeadershipOver: () => void this.#raftNode.handOver('its state is corrupt'),
-    })
+    this.#stateGuard = new StateGuard(this.#parts())
+    this.#startup = this.#newStartup(member.lastIndex)
+    this.#removal = this.#newRemoval()
     this.#autoCompactor = this.#newAutoCompactor()
     this.#guard = new CallGuard({
       hasLeader: () => this.#raftNode.leader !== NO_MEMBER,
       isLearner: () => this.#applier.isLearner,
-      refusal: () => this.#quarantine.refusal(),
+      refusal: () => this.#stateGuard.refusal(),
     })
     this.#guard.register(this.metrics.registry)
     this.#listenToRaft()
@@ -232,14 +220,10 @@ export class Server {
     logger.info(`starting member ${memberId} in cluster ${clusterId}`)
     this.#ticker = setInterval(() => this.#tick(), heartbeatMs)
     this.#startPeers()
-    const replayed = this.#replay()
-    this.#campaignIfAlone()
-    this.#raftNode.schedule()
-    await replayed
-    this.#isCaughtUp = true
-    this.#quarantine.onAlarms(this.#applier.alarms.list())
+    await this.#startup.replay()
+    this.#stateGuard.start()
     this.#compactor.schedule()
-    await this.#publish()
+    await this.#startup.publish()
     this.peers.onCaughtUp()
   }
 
@@ -289,7 +273,8 @@ export class Server {
     this.#proposer.stop()
     this.#readIndex.stop()
     clearInterval(this.#ticker)
-    this.#corruptionCheck.stop()
+    this.#stateGuard.stop()
+    this.#startup.stop()
     this.#autoCompactor?.stop()
     await this.peers.stop()
     await this.#reads.stop()
@@ -315,12 +300,11 @@ export class Server {
       onLeader: (leader) => this.#onLeader(leader),
       onAdvanced: () => {
         this.#leaseLoop.onAdvanced()
-        this.#corruptionCheck.onApplied()
+        this.#stateGuard.onApplied()
         this.#readIndex.onApplied()
         this.#snapshotter.onApplied()
         this.#compactor.schedule()
-        this.#campaignIfAlone()
-        if (this.#isReady()) this.#onReplayed?.()
+        this.#startup.onAdvanced()
       },
     })
   }
@@ -338,15 +322,12 @@ export class Server {
       if (applied === undefined) continue
       const { operation, outcome } = applied
       this.metrics.observeApply(operation, outcome.ok, (clock.nowMs() - startMs) / 1000)
-      if (operation === 'alarm' && this.#isCaughtUp) {
-        this.#quarantine.onAlarms(this.#applier.alarms.list())
-      }
+      if (operation === 'alarm') this.#stateGuard.onAlarms()
       this.#proposer.onApplied(applied)
     }
   }
 
   #tick(): void {
-    const nowMs = this.#options.clock.nowMs()
     this.#raftNode.tick()
     this.#proposer.expire()
     this.#proposer.offerHeld()
@@ -356,12 +337,11 @@ export class Server {
     this.#watch.tick(hasLeader)
     this.#recipes.tick(hasLeader)
     this.#leaseLoop.tick()
-    this.#corruptionCheck.tick(nowMs)
-    this.#quarantine.tick(nowMs)
-    this.#autoCompactor?.tick(nowMs)
+    this.#stateGuard.tick()
+    this.#autoCompactor?.tick(this.#options.clock.nowMs())
     this.peers.tick()
-    this.#advanceElection()
-    this.#endIfRemoved(nowMs)
+    this.#startup.tick()
+    this.#removal.tick()
   }
 
   #onLeader(leader: MemberId): void {
@@ -380,47 +360,12 @@ export class Server {
     this.#proposer.onInstalled()
     this.#watchFeeder.resume()
     this.#compactor.resume()
-    if (this.#isCaughtUp) this.#quarantine.onAlarms(this.#applier.alarms.list())
+    this.#stateGuard.onAlarms()
   }
 
   async #pauseBackground(): Promise<void> {
     await Promise.all([this.#compactor.pause(), this.#watchFeeder.pause()])
     await this.#snapshotter.pause()
-  }
-
-  /**
-   * Once, when the first of the others can be reached: nobody need wait for a whole election
-   * timeout for a leader that may not exist. One that does has a heartbeat's time to show itself.
-   */
-  #advanceElection(): void {
-    const { initialElectionTickAdvance, electionMs, heartbeatMs } = this.#options
-    if (!initialElectionTickAdvance || !this.peers.takeFirstConnection()) return
-    if (this.#raftNode.leader !== NO_MEMBER) return
-    this.#raftNode.advanceTicks(Math.ceil(electionMs / heartbeatMs) - 2)
-  }
-
-  #endIfRemoved(nowMs: number): void {
-    const { logger, onRemoved, electionMs } = this.#options
-    const { membership } = this.#applier
-    const { memberId } = this.#headers
-    if (this.#removedAtMs === undefined) {
-      if (!membership.isRemoved(memberId)) return
-      this.#noteRemoved()
-    }
-    const sinceMs = nowMs - (this.#removedAtMs ?? nowMs)
-    // A leader that was removed leads on until the others know that it was.
-    const isNeeded = this.#raftNode.isLeader && sinceMs < 5 * electionMs
-    if (sinceMs < REMOVED_DELAY_MS || isNeeded) return
-    this.#removedAtMs = Infinity
-    logger.warn('the member has been permanently removed from the cluster', {
-      'local-member-id': memberId,
-    })
-    logger.warn('the data directory of this member must be removed: it cannot be used again')
-    onRemoved()
-  }
-
-  #noteRemoved(): void {
-    this.#removedAtMs ??= this.#options.clock.nowMs()
   }
 
   #proposals(): ConstructorParameters<typeof Proposer>[0] {
@@ -532,7 +477,7 @@ export class Server {
       renew: (lease) => this.#leaseLoop.renewForMember(lease),
       remaining: (lease) => this.#leaseLoop.remainingForMember(lease),
       promote: (memberId) => this.#cluster.promote(memberId),
-      compareState: (point) => this.#corruptionCheck.onAsk(point),
+      compareState: (point) => this.#stateGuard.compare(point),
     })
   }
 
@@ -554,9 +499,9 @@ export class Server {
       callTimeoutMs: REQUEST_BASE_TIMEOUT_MS + electionMs,
       appliedBytes: () => this.#snapshotter.appliedBytes,
       pauseBackground: () => this.#pauseBackground(),
-      onRemoved: () => this.#noteRemoved(),
+      onRemoved: () => this.#removal.note(),
       onForeign: () => {
-        if (!this.#isCaughtUp && this.#raftNode.leader === NO_MEMBER) this.#options.onForeign()
+        if (!this.#startup.isOver && this.#raftNode.leader === NO_MEMBER) this.#options.onForeign()
       },
     })
   }
@@ -606,23 +551,36 @@ export class Server {
     return new ClusterService(parts, { maxLearners, timeoutMs })
   }
 
-  #newCorruptionCheck(memberId: MemberId): CorruptionCheck {
-    const { logger } = this.#options
-    const { alarms, membership, stateHash } = this.#applier
-    return new CorruptionCheck(stateHash, {
-      memberId,
+  /** What several of the parts are made of. */
+  #parts(): StateGuardPorts {
+    const { clock, logger } = this.#options
+    return {
+      applier: this.#applier,
+      raftNode: this.#raftNode,
+      proposer: this.#proposer,
+      peers: this.peers,
+      clock,
       logger,
-      // Why not while corrupt: then this member is no measure for the others.
-      isLeader: () => this.#raftNode.isLeader && this.#quarantine.refusal() === undefined,
-      otherMembers: () => membership.members.map(({ id }) => id).filter((id) => id !== memberId),
-      ask: (peer, point) => this.peers.calls.compareState(peer, point),
-      isAlarmed: (id) => alarms.list(AlarmType.CORRUPT).some((alarm) => alarm.memberId === id),
-      raiseAlarm: async (id) => {
-        const value = { action: AlarmAction.ACTIVATE, memberId: id, alarm: AlarmType.CORRUPT }
-        const outcome = await this.#proposer.propose({ case: 'alarm', value }, 'upkeep')
-        return outcome.ok
-      },
+    }
+  }
+
+  #newStartup(replayTo: number): Startup {
+    const { name, clientUrls, heartbeatMs, electionMs, initialElectionTickAdvance } = this.#options
+    return new Startup(this.#parts(), {
+      name,
+      clientUrls,
+      heartbeatMs,
+      electionMs,
+      advanceElection: initialElectionTickAdvance,
+      replayTo,
     })
+  }
+
+  #newRemoval(): Removal {
+    const { clock, logger, electionMs, onRemoved } = this.#options
+    const { membership } = this.#applier
+    const raftNode = this.#raftNode
+    return new Removal({ membership, raftNode, clock, logger, electionMs, onRemoved })
   }
 
   #newAutoCompactor(): AutoCompactor | undefined {
@@ -637,73 +595,6 @@ export class Server {
         return this.#proposer.propose({ case: 'compaction', value }, 'upkeep')
       },
     })
-  }
-
-  /** A lone voter has nobody to wait for. In a new log its own entry makes it a voter first. */
-  #campaignIfAlone(): void {
-    if (this.#campaigned) return
-    const { memberId } = this.#headers
-    const { voters } = this.#applier.membership
-    if (voters.length !== 1 || voters[0]?.id !== memberId) return
-    this.#campaigned = true
-    this.#raftNode.campaign()
-  }
-
-  /** What the log ended in at the start may be replaced by less: it is ended by what it has now. */
-  #isReady(): boolean {
-    if (this.#onReplayed === undefined || this.#raftNode.leader === NO_MEMBER) return false
-    const end = Math.min(this.#replayTo, this.#raftNode.status().lastIndex)
-    return this.#applier.appliedIndex >= end
-  }
-
-  /** Resolves when there is a leader, and everything that was in the log at start is applied. */
-  async #replay(): Promise<void> {
-    const { logger, clock } = this.#options
-    const startMs = clock.nowMs()
-    const from = this.#applier.appliedIndex
-    const done = new Promise<void>((resolve) => (this.#onReplayed = resolve))
-    await done
-    this.#onReplayed = undefined
-    logger.info('replayed the Raft log', {
-      'from-index': from,
-      'to-index': this.#replayTo,
-      entries: this.#replayTo - from,
-      'took-ms': Math.round(clock.nowMs() - startMs),
-      revision: this.#applier.store.currentRevision,
-    })
-  }
-
-  /** Tells the cluster this member's name and URLs, and once, as its leader, the version. */
-  async #publish(): Promise<void> {
-    const { logger, name, clientUrls } = this.#options
-    const { membership } = this.#applier
-    const { clusterId, memberId } = this.#headers
-    await this.#proposeUntilApplied({
-      case: 'memberAttributes',
-      value: { memberId, name, clientUrls },
-    })
-    if (membership.clusterVersion === '') {
-      const value = { version: CLUSTER_VERSION }
-      await this.#proposeUntilApplied({ case: 'clusterVersion', value })
-    }
-    logger.info('enabled capabilities for version', {
-      'cluster-version': membership.clusterVersion,
-    })
-    logger.info('published local member to cluster through raft', {
-      'local-member-id': memberId,
-      'local-member-attributes': `{Name:${name} ClientURLs:[${clientUrls.join(' ')}]}`,
-      'cluster-id': clusterId,
-    })
-  }
-
-  /** For what is idempotent and must happen: tried again while there is no leader. */
-  async #proposeUntilApplied(request: Parameters<Proposer['propose']>[0]): Promise<void> {
-    for (;;) {
-      const outcome = await this.#proposer.propose(request, 'upkeep')
-      if (outcome.ok || this.#isStopped) return
-      this.#options.logger.warn('publishing is tried again', { reason: outcome.error })
-      await new Promise((resolve) => setTimeout(resolve, this.#options.heartbeatMs))
-    }
   }
 
   #onCommit(commit: Commit): void {
