@@ -161,7 +161,8 @@ function maybeStepDown(raft: Raft): void {
   raft.logger.info('stepped down, since it was removed', { term })
   const heir = tracker.members.find((id) => {
     const progress = tracker.progress(id)
-    return tracker.isVoter(id) && (progress?.ackedCommit ?? 0) >= log.lastIndex
+    if (!tracker.isVoter(id) || progress?.match !== log.lastIndex) return false
+    return progress.ackedCommit >= log.lastIndex
   })
   // Nobody need wait for an election timeout.
   if (heir !== undefined) raft.send({ type: 'MsgTimeoutNow', from: raft.id, to: heir, term })

@@ -450,7 +450,7 @@ describe('a change of the members', () => {
     const calls = cluster.members.map((member, i) => follow(addMember(member, `http://p:1${i}`)))
     await cluster.run(Promise.all(calls.map(({ answered }) => answered)))
     const counts = calls.map(({ response }) => response.members.length)
-    expect(counts.sort()).toEqual([4, 5, 6])
+    expect(counts.sort((a, b) => a - b)).toEqual([4, 5, 6])
   })
 
   test('of peer URLs reaches those who talk to the member', async () => {

@@ -351,7 +351,7 @@ export class ClusterChecker {
     const { voters, lastIndex: end } = member.raw.status()
     // A leader that was removed hands over when it goes.
     const isRemoved = !voters.includes(member.id)
-    const lastIndex = this.#handingOver.get(member.id) ?? (isRemoved ? end : undefined)
+    const lastIndex = isRemoved ? end : this.#handingOver.get(member.id)
     if (lastIndex === undefined) fail('leadership that nobody wanted to hand over', { to })
     const disk = this.#members.get(to)?.disk
     // A leader that has been replaced does not know yet what became of its log elsewhere.

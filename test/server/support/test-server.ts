@@ -150,8 +150,7 @@ export class TestServer {
   ): void {
     const found = this.#methods.get(pathOf(method))
     if (found?.kind !== 'bidi') throw new Error(`no call of two streams ${method}`)
-    // As an engine does: the types are erased in the table of methods.
-    found.handle(requests as RequestStream<unknown>, responses as ResponseStream<unknown>, context)
+    found.handle(requests, responses, context)
   }
 }
 
