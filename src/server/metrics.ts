@@ -8,6 +8,9 @@ import { exponentialBounds, Histogram, HistogramFamily } from './histogram.ts'
 import type { MetricSources } from './metric-sources.ts'
 import { ETCD_VERSION } from './version.ts'
 
+/** As in etcd. */
+const SLOW_APPLY_SECONDS = 0.1
+
 export class Metrics {
   readonly registry = new Registry()
   readonly calls = new CallMetrics()
@@ -48,6 +51,11 @@ export class Metrics {
     'The latency distributions of applying requests.',
     exponentialBounds(0.0001, 2, 20),
   )
+  readonly #slowApplies = new Counter({
+    name: 'etcd_server_slow_apply_total',
+    help: 'The total number of slow apply requests (likely overloaded from slow disk).',
+    registers: [this.registry],
+  })
   readonly #promotions = new Counter({
     name: 'etcd_server_learner_promote_successes',
     help: 'The total number of successful learner promotions while this member is leader.',
@@ -85,6 +93,7 @@ export class Metrics {
 
   /** `operation` is the name of the request in the log; etcd writes it with a capital letter. */
   observeApply(operation: string, success: boolean, seconds: number): void {
+    if (seconds > SLOW_APPLY_SECONDS) this.#slowApplies.inc()
     const key = success ? operation : `${operation} failed`
     const labels = (): Record<string, string> => ({
       version: 'v3',
