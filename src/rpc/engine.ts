@@ -126,6 +126,8 @@ export interface EngineOptions {
   readonly keepaliveMs?: number
   /** A connection that leaves a ping unanswered for this long is closed. */
   readonly keepaliveTimeoutMs?: number
+  /** A client that pings more often than this is sent away. Not every engine looks at it. */
+  readonly keepaliveMinTimeMs?: number
   /** Services that the API has though no method of them is served: their methods are "unknown". */
   readonly services?: readonly string[]
 }
@@ -136,6 +138,7 @@ export const ENGINE_DEFAULTS = {
   maxHeaderPairs: 64,
   keepaliveMs: 2 * 60 * 60 * 1000,
   keepaliveTimeoutMs: 20_000,
+  keepaliveMinTimeMs: 5000,
 } as const
 
 /** A gRPC server over connections that something else accepted and recognised as HTTP/2. */

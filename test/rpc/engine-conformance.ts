@@ -364,7 +364,9 @@ export function engineConformance(name: string, factory: EngineFactory): void {
         const texts = Array.from({ length: 100 }, (_, i) => `message ${i}`)
         for (const text of texts) stream.write(Buffer.from(text))
         stream.end()
-        expect(await ended).toEqual({ messages: texts, status: { code: 0, message: 'OK' } })
+        const { messages, status } = await ended
+        expect(messages).toEqual(texts)
+        expect(status.code).toBe(STATUS.OK)
         expect(finished).toHaveLength(1)
         expect(finished[0]!.receivedBytes).toBe(texts.join('').length)
         expect(finished[0]!.sentBytes).toBe(texts.join('').length)
@@ -381,7 +383,9 @@ export function engineConformance(name: string, factory: EngineFactory): void {
         const stream = client().bidi('/test.Text/Bidi')
         const ended = collect(stream)
         stream.write(Buffer.from('only'))
-        expect(await ended).toEqual({ messages: ['only'], status: { code: 0, message: 'OK' } })
+        const { messages, status } = await ended
+        expect(messages).toEqual(['only'])
+        expect(status.code).toBe(STATUS.OK)
       })
 
       test('a paused request stream brings nothing until it is resumed', async () => {
