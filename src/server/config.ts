@@ -49,6 +49,11 @@ export interface Config {
   readonly maxRequestBytes: number
   readonly maxTxnOps: number
   readonly maxConcurrentStreams: number
+  readonly grpcEngine: Settings['grpc-engine']
+  /** Undefined for the engine's default. */
+  readonly grpcKeepaliveMinTimeMs: number | undefined
+  readonly grpcKeepaliveIntervalMs: number | undefined
+  readonly grpcKeepaliveTimeoutMs: number | undefined
   readonly watchProgressNotifyIntervalMs: number
   readonly logLevel: Settings['log-level']
   readonly logFormat: Settings['log-format']
@@ -76,7 +81,7 @@ const UNLIMITED_STREAMS = 4294967295
 const DEFAULT_PROGRESS_NOTIFY_MS = 600_000
 const MIN_PROGRESS_NOTIFY_MS = 100
 /** Timers cannot wait longer. */
-const MAX_PROGRESS_NOTIFY_MS = 2 ** 30
+const MAX_TIMER_MS = 2 ** 30
 const MAX_ELECTION_TIMEOUT_MS = 50_000
 /** Set for reasons of their own where etcd runs: container images, and ports to unusual machines. */
 const SPECIAL_VARIABLES = ['ETCD_VERSION', 'ETCD_UNSUPPORTED_ARCH']
@@ -264,6 +269,10 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
     maxRequestBytes: requestBytes,
     maxTxnOps: settings['max-txn-ops'],
     maxConcurrentStreams: settings['max-concurrent-streams'] || UNLIMITED_STREAMS,
+    grpcEngine: settings['grpc-engine'],
+    grpcKeepaliveMinTimeMs: positive(settings['grpc-keepalive-min-time']),
+    grpcKeepaliveIntervalMs: positive(settings['grpc-keepalive-interval']),
+    grpcKeepaliveTimeoutMs: positive(settings['grpc-keepalive-timeout']),
     watchProgressNotifyIntervalMs: progressNotifyMs(settings, warnings),
     logLevel: settings['log-level'],
     logFormat: settings['log-format'],
@@ -273,11 +282,16 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
   }
 }
 
+/** As etcd: 0 and below stand for the default. Timers cannot wait longer than about 12 days. */
+function positive(durationMs: number): number | undefined {
+  return durationMs > 0 ? Math.min(durationMs, MAX_TIMER_MS) : undefined
+}
+
 /** As etcd: 0 and below stand for the default, and what is too short is lengthened. */
 function progressNotifyMs(settings: Settings, warnings: string[]): number {
   const given = settings['watch-progress-notify-interval']
   if (given <= 0) return DEFAULT_PROGRESS_NOTIFY_MS
-  if (given >= MIN_PROGRESS_NOTIFY_MS) return Math.min(given, MAX_PROGRESS_NOTIFY_MS)
+  if (given >= MIN_PROGRESS_NOTIFY_MS) return Math.min(given, MAX_TIMER_MS)
   warnings.push(`watch-progress-notify-interval ${given}ms is lengthened to 100ms, the least`)
   return MIN_PROGRESS_NOTIFY_MS
 }

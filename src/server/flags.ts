@@ -26,6 +26,7 @@ export interface Flag<T> {
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'] as const
 export const LOG_FORMATS = ['auto', 'json', 'console'] as const
+export const GRPC_ENGINES = ['native', 'grpc-js'] as const
 export const CLUSTER_STATES = ['new', 'existing'] as const
 export const COMPACTION_MODES = ['periodic', 'revision'] as const
 
@@ -218,6 +219,34 @@ export const FLAGS = {
     default: String(UINT32_MAX),
     description: 'most streams that one client connection may have open',
     parse: wholeNumber(0, UINT32_MAX),
+  },
+  'grpc-engine': {
+    group: 'Limits',
+    placeholder: 'engine',
+    default: 'native',
+    description: 'what serves the gRPC calls: native, or grpc-js, the slower reference',
+    parse: oneOf(GRPC_ENGINES),
+  },
+  'grpc-keepalive-min-time': {
+    group: 'Limits',
+    placeholder: 'duration',
+    default: '5s',
+    description: 'a client that pings more often is sent away (by the native engine)',
+    parse: duration,
+  },
+  'grpc-keepalive-interval': {
+    group: 'Limits',
+    placeholder: 'duration',
+    default: '2h',
+    description: 'silence of a client connection after which it is pinged',
+    parse: duration,
+  },
+  'grpc-keepalive-timeout': {
+    group: 'Limits',
+    placeholder: 'duration',
+    default: '20s',
+    description: 'how long a client connection may leave a ping unanswered',
+    parse: duration,
   },
   'watch-progress-notify-interval': {
     group: 'Limits',

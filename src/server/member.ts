@@ -11,7 +11,9 @@ import { queryCluster } from '../peer/cluster-query.ts'
 import type { Transport } from '../peer/ports.ts'
 import { TcpTransport } from '../peer/tcp-transport.ts'
 import { SERVICES } from '../rpc/codec/etcdserverpb.ts'
+import type { Engine, EngineOptions } from '../rpc/engine.ts'
 import { GrpcJsEngine } from '../rpc/grpc-js-engine.ts'
+import { NativeEngine } from '../rpc/native/native-engine.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
 import { openRaftLogStore } from '../storage/raft-log-store.ts'
 import { openStateStore } from '../storage/state-store.ts'
@@ -79,13 +81,7 @@ export class Member {
     const server = new Server(opened.storage, booted.member, options)
     gateway.open(server.peers)
     peerMetrics.register(server.metrics.registry)
-    const engine = new GrpcJsEngine(server.methods(), {
-      logger: log.logger('rpc'),
-      observer: server.metrics.calls,
-      maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-      maxConcurrentStreams: config.maxConcurrentStreams,
-      services: SERVICES,
-    })
+    const engine = newEngine(config, log, server)
     const sockets = await ClientSockets.open(config, engine, server.http, log.logger('rpc'))
     if (!sockets.ok) return sockets
     await server.start()
@@ -132,6 +128,23 @@ function serverOptions(
     onRemoved: ends.onRemoved,
     onForeign: ends.onForeign,
   }
+}
+
+function newEngine(config: Config, log: Log, server: Server): Engine {
+  const { grpcKeepaliveIntervalMs, grpcKeepaliveTimeoutMs, grpcKeepaliveMinTimeMs } = config
+  const options: EngineOptions = {
+    logger: log.logger('rpc'),
+    observer: server.metrics.calls,
+    maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    services: SERVICES,
+    ...(grpcKeepaliveIntervalMs && { keepaliveMs: grpcKeepaliveIntervalMs }),
+    ...(grpcKeepaliveTimeoutMs && { keepaliveTimeoutMs: grpcKeepaliveTimeoutMs }),
+    ...(grpcKeepaliveMinTimeMs && { keepaliveMinTimeMs: grpcKeepaliveMinTimeMs }),
+  }
+  return config.grpcEngine === 'native'
+    ? new NativeEngine(server.methods(), options)
+    : new GrpcJsEngine(server.methods(), options)
 }
 
 type OpenedStorageResult =

@@ -255,7 +255,8 @@ class Session {
     const id = this.#ids.get('m4') ?? addedId(result)
     const names = new Map<string, string>()
     if (id !== undefined) {
-      names.set(id, 'M4')
+      // etcdctl leaves leading zeros out.
+      names.set(id.replace(/^0+/, ''), 'M4')
       names.set(BigInt(`0x${id}`).toString(), '4444')
     }
     const isJson = args.includes('json')

@@ -98,7 +98,6 @@ describe('flags of etcd that do not exist here', () => {
     'wal-dir',
     'max-snapshots',
     'listen-client-http-urls',
-    'grpc-keepalive-min-time',
     'socket-reuse-port',
     'feature-gates',
     'discovery',
