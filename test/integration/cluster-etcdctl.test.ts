@@ -33,8 +33,6 @@ interface Command {
   readonly isUnordered?: boolean
   /** Oldest etcdctl minor version (3.x) that has it. */
   readonly since?: number
-  /** etcdctl asks each member of the list by its URL. */
-  readonly dialsUrls?: boolean
   /** What the reference must answer for the outputs to be comparable. */
   readonly needs?: keyof Peculiarities
 }
@@ -48,7 +46,6 @@ interface Deed {
 const command = (line: string, more: Omit<Command, 'line'> = {}): Command => ({ line, ...more })
 const unhealthy = { whileFails: /unhealthy cluster/ } as const
 const unordered = { isUnordered: true } as const
-const byUrl = { dialsUrls: true } as const
 const atAll = { at: 'all' } as const
 const settled: Deed = {
   deed: 'all have applied the same',
@@ -65,10 +62,10 @@ const STEPS: readonly (Command | Deed)[] = [
   command('endpoint health --cluster', unordered),
   command('endpoint health --cluster -w json', unordered),
   settled,
-  command('endpoint status --cluster', { needs: 'statusHasStorage', ...byUrl }),
-  command('endpoint status --cluster -w json', byUrl),
-  command('endpoint status --cluster -w table', { needs: 'statusHasStorage', ...byUrl }),
-  command('endpoint status --cluster -w fields', byUrl),
+  command('endpoint status --cluster', { needs: 'statusHasStorage' }),
+  command('endpoint status --cluster -w json'),
+  command('endpoint status --cluster -w table', { needs: 'statusHasStorage' }),
+  command('endpoint status --cluster -w fields'),
   command('endpoint status', { needs: 'statusHasStorage', ...atAll }),
   command('endpoint status -w json', atAll),
   command('endpoint status -w table', { needs: 'statusHasStorage', ...atAll }),
@@ -82,8 +79,8 @@ const STEPS: readonly (Command | Deed)[] = [
   command('del a -w json', { at: 'm3' }),
   command('compaction 2', { at: 'm2' }),
   settled,
-  command('endpoint hashkv --cluster', { needs: 'hasHashRevision', ...byUrl }),
-  command('endpoint hashkv --cluster -w json', byUrl),
+  command('endpoint hashkv --cluster', { needs: 'hasHashRevision' }),
+  command('endpoint hashkv --cluster -w json'),
   command('endpoint hashkv', { needs: 'hasHashRevision', ...atAll }),
   command('endpoint hashkv -w json', atAll),
   command('endpoint hashkv -w table', { needs: 'hasHashRevision', ...atAll }),
@@ -287,13 +284,10 @@ function withoutOrder(output: unknown): unknown {
 const order = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value)
 
-function whyNot({ since = 4, needs: needed, dialsUrls }: Command): string | undefined {
+function whyNot({ since = 4, needs: needed }: Command): string | undefined {
   if (!etcd.ok || !etcdctl.ok) return undefined // the whole suite is skipped, with its own reason
   const minor = etcdctl.program.version[1]
   if (minor < since) return `needs etcdctl 3.${since}`
-  if (dialsUrls === true && minor < 5 && !programUnderTest().isEtcd) {
-    return 'etcdctl 3.4 sends a URL as the authority, which Node refuses'
-  }
   if (needed === undefined || minor < 6 || peculiaritiesOf(etcd.program)[needed] === true) {
     return undefined
   }
