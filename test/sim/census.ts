@@ -1,0 +1,71 @@
+/** How often what makes it hard has happened. */
+
+/** A run of many seeds in which one of these never happened has not tested what it says. */
+export const RARE = [
+  'two candidates in one term',
+  'leader change',
+  'leader change while a snapshot is on its way',
+  'snapshot installed',
+  'snapshot received by a learner',
+  'crash while a snapshot comes in',
+  'append in flight torn off by a crash',
+  'append in flight kept by a crash',
+  'unsynced state lost in a crash',
+  'log compaction lost in a crash',
+  'all members crashed at once',
+  'majority lost and recovered',
+  'member paused while it led',
+  'disk stalled longer than an election timeout',
+  'one-way cut',
+  'message lost',
+  'clock rate changed',
+  'leadership transferred',
+  'learner promoted',
+  'voter added',
+  'member removed',
+  'leader removed',
+  'member replaced',
+  'membership change with unknown outcome',
+  'write with unknown outcome',
+  'write of unknown outcome that took effect',
+  'read with unknown outcome',
+  'lease expired',
+  'lease expired after a leader change',
+  'renewed at a follower',
+  'lock waited for',
+  'lock lost with its lease',
+  'txn that failed its compare',
+  'read of a compacted revision refused',
+  'watch ended by a compaction',
+  'slow watch that caught up',
+  'watch resumed on another member',
+  'restart that replayed the log',
+  'divergent log entries replaced',
+] as const
+
+export type Rare = (typeof RARE)[number]
+
+export class Census {
+  readonly counts = new Map<string, number>()
+
+  count(what: Rare, by = 1): void {
+    this.#add(what, by)
+  }
+
+  /** What need not happen. */
+  tally(what: string, by = 1): void {
+    this.#add(what, by)
+  }
+
+  add(others: Iterable<readonly [string, number]>): void {
+    for (const [what, by] of others) this.#add(what, by)
+  }
+
+  get missing(): Rare[] {
+    return RARE.filter((what) => !this.counts.has(what))
+  }
+
+  #add(what: string, by: number): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + by)
+  }
+}

@@ -1,0 +1,36 @@
+/** All checks of a history. */
+
+import type { History } from './history.ts'
+import { checkLeases, type LeaseCheckOptions } from './lease-checks.ts'
+import { checkLocks } from './lock-checks.ts'
+import { lostWrites } from './lost-writes.ts'
+import { checkMembers } from './member-checks.ts'
+import { checkRevisionOrder } from './revision-order.ts'
+import type { Violation } from './violation.ts'
+import { checkWatches } from './watch-checks.ts'
+
+export interface CheckOptions {
+  readonly leases?: LeaseCheckOptions
+  /** In the end the cluster was whole: members have everything, and open watches were told it. */
+  readonly converged?: boolean
+}
+
+export interface Verdict {
+  readonly violations: readonly Violation[]
+  /** What could not be decided. No violations and no unknowns: the history is correct. */
+  readonly unknowns: readonly string[]
+}
+
+export function checkHistory(history: History, options: CheckOptions = {}): Verdict {
+  const { converged = false, leases = {} } = options
+  const order = checkRevisionOrder(history)
+  const violations = [
+    ...order.violations,
+    ...checkMembers(history, order, { converged }),
+    ...checkWatches(history.watches, order, { isComplete: converged }),
+    ...checkLeases(history, order, leases),
+    ...checkLocks(history, order, leases),
+  ]
+  if (violations.length > 0) violations.push(...lostWrites(history, order))
+  return { violations, unknowns: order.unknowns }
+}

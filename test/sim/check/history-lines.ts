@@ -1,0 +1,156 @@
+/**
+ * A history as JSON lines, so that a run can be judged again. Every line stands for itself, and a
+ * watch is spread over several, so that a recorder writes as things happen and what a crashed run
+ * has left can be read. Field names are shortened; a lease id is decimal text.
+ */
+
+import type {
+  FinalState,
+  History,
+  MemberLog,
+  Operation,
+  RevisionChanges,
+  StateHash,
+  Watch,
+  WatchEnd,
+  WatchResponse,
+} from './history.ts'
+
+export type HistoryLine =
+  | { readonly line: 'operation'; readonly operation: Operation }
+  | { readonly line: 'watch'; readonly watch: Omit<Watch, 'responses' | 'end'> }
+  | { readonly line: 'told'; readonly watch: number; readonly response: WatchResponse }
+  | { readonly line: 'watch-end'; readonly watch: number; readonly end: WatchEnd }
+  | { readonly line: 'final'; readonly final: FinalState }
+  | { readonly line: 'hash'; readonly hash: StateHash }
+  | { readonly line: 'log'; readonly member: string; readonly changes: RevisionChanges }
+
+const SHORT: Readonly<Record<string, string>> = {
+  key: 'k',
+  value: 'v',
+  createRevision: 'c',
+  modRevision: 'm',
+  version: 'n',
+  lease: 'l',
+  revision: 'r',
+  type: 't',
+  calledAt: 'from',
+  returnedAt: 'to',
+  request: 'q',
+  outcome: 'o',
+  result: 'a',
+  events: 'e',
+  prevKv: 'p',
+  operation: 'op',
+}
+const LONG = new Map(Object.entries(SHORT).map(([long, short]) => [short, long]))
+
+/** One line, without its newline. */
+export function encodeLine(line: HistoryLine): string {
+  return JSON.stringify(shortened(line))
+}
+
+/** Throws on what is no line. */
+export function decodeLine(text: string): HistoryLine {
+  return lengthened(JSON.parse(text)) as HistoryLine
+}
+
+function shortened(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return value.map(shortened)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [SHORT[name] ?? name, shortened(field)]),
+  )
+}
+
+function lengthened(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(lengthened)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([short, field]) => {
+      const name = LONG.get(short) ?? short
+      if (name === 'lease' && typeof field === 'string') return [name, BigInt(field)]
+      if (name === 'leases' && Array.isArray(field)) return [name, field.map(BigInt)]
+      return [name, lengthened(field)]
+    }),
+  )
+}
+
+export function* linesOf(history: History): Generator<string> {
+  for (const operation of history.operations) yield encodeLine({ line: 'operation', operation })
+  for (const { responses, end, ...watch } of history.watches) {
+    yield encodeLine({ line: 'watch', watch })
+    for (const response of responses) yield encodeLine({ line: 'told', watch: watch.id, response })
+    if (end !== undefined) yield encodeLine({ line: 'watch-end', watch: watch.id, end })
+  }
+  for (const final of history.finals) yield encodeLine({ line: 'final', final })
+  for (const hash of history.stateHashes) yield encodeLine({ line: 'hash', hash })
+  for (const { member, changes } of history.logs) {
+    for (const one of changes) yield encodeLine({ line: 'log', member, changes: one })
+  }
+}
+
+type Growing<T> = { -readonly [Field in keyof T]: T[Field] }
+
+/** Puts a history together from lines, in whatever order the recorders wrote them. */
+export class HistoryReader {
+  readonly #operations: Operation[] = []
+  readonly #watches = new Map<number, Growing<Watch> & { responses: WatchResponse[] }>()
+  readonly #finals: FinalState[] = []
+  readonly #hashes: StateHash[] = []
+  readonly #logs = new Map<string, RevisionChanges[]>()
+
+  add(text: string): void {
+    if (text.trim() === '') return
+    const line = decodeLine(text)
+    switch (line.line) {
+      case 'operation':
+        this.#operations.push(line.operation)
+        return
+      case 'watch':
+        this.#watches.set(line.watch.id, { ...line.watch, responses: [] })
+        return
+      case 'told':
+        this.#watch(line.watch).responses.push(line.response)
+        return
+      case 'watch-end':
+        this.#watch(line.watch).end = line.end
+        return
+      case 'final':
+        this.#finals.push(line.final)
+        return
+      case 'hash':
+        this.#hashes.push(line.hash)
+        return
+      case 'log': {
+        const changes = this.#logs.get(line.member) ?? []
+        this.#logs.set(line.member, changes)
+        changes.push(line.changes)
+      }
+    }
+  }
+
+  history(): History {
+    const logs = [...this.#logs].map(([member, changes]): MemberLog => ({ member, changes }))
+    return {
+      operations: this.#operations,
+      watches: [...this.#watches.values()],
+      finals: this.#finals,
+      stateHashes: this.#hashes,
+      logs,
+    }
+  }
+
+  #watch(id: number): Growing<Watch> & { responses: WatchResponse[] } {
+    const watch = this.#watches.get(id)
+    if (watch === undefined) throw new Error(`a line about watch ${id} before the watch`)
+    return watch
+  }
+}
+
+export function readHistory(text: string): History {
+  const reader = new HistoryReader()
+  for (const line of text.split('\n')) reader.add(line)
+  return reader.history()
+}

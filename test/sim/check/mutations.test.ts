@@ -1,0 +1,65 @@
+/**
+ * The checkers against histories with one known flaw each: every one is found, by the check that is
+ * there for it. QUORATE_TEST_FACTOR multiplies the number of histories: with 70, a thousand of
+ * each kind.
+ */
+
+import { describe, expect, test } from 'vitest'
+import { checkHistory } from './check-history.ts'
+import type { History } from './history.ts'
+import { report } from './report.ts'
+import { searchLinearization } from './search.ts'
+import { ANSWER_MUTATIONS } from './support/answer-mutations.ts'
+import { MEMBER_MUTATIONS } from './support/member-mutations.ts'
+import { draftOf, type Mutation } from './support/mutation.ts'
+import { Random } from './support/random.ts'
+import { randomHistory } from './support/random-history.ts'
+import { WATCH_MUTATIONS } from './support/watch-mutations.ts'
+
+const FACTOR = Number(process.env['QUORATE_TEST_FACTOR'] ?? 1)
+const SEED = Number(process.env['QUORATE_TEST_SEED'] ?? 1)
+const HISTORIES = 15 * FACTOR
+const OPTIONS = { converged: true, leases: { lateMs: 20 } }
+/** Not every history has a place for every flaw. */
+const ATTEMPTS_MAX = 40
+
+const MUTATIONS: Readonly<Record<string, Mutation>> = {
+  ...ANSWER_MUTATIONS,
+  ...WATCH_MUTATIONS,
+  ...MEMBER_MUTATIONS,
+}
+
+describe('flaws that are found', () => {
+  test.each(Object.entries(MUTATIONS))(
+    '%s',
+    (_, mutation) => {
+      let found = 0
+      for (let seed = SEED; found < HISTORIES; seed++) {
+        expect(seed - SEED, 'histories without a place for it').toBeLessThan(
+          ATTEMPTS_MAX * HISTORIES,
+        )
+        const history = mutated(mutation, seed)
+        if (history === undefined) continue
+        found++
+        expectFound(mutation, history, seed)
+      }
+    },
+    900_000,
+  )
+})
+
+function mutated(mutation: Mutation, seed: number): History | undefined {
+  const history = randomHistory({ operations: 60, ...mutation.needs, seed })
+  return mutation.mutate(draftOf(history, new Random(seed)))
+}
+
+function expectFound(mutation: Mutation, history: History, seed: number): void {
+  const { violations } = checkHistory(history, OPTIONS)
+  const kinds = new Set(violations.map(({ kind }) => kind))
+  if (!mutation.kinds.some((kind) => kinds.has(kind))) {
+    expect.fail(`seed ${seed}: not found, but ${report(history, violations)}`)
+  }
+  if (!mutation.isForSearch) return
+  const verdict = searchLinearization(history, { converged: true })
+  expect(verdict.type, `seed ${seed}, searched`).toBe('violated')
+}

@@ -1,0 +1,270 @@
+/**
+ * What must hold at every step, whatever clients see: one leader in a term, and a leader has all
+ * that was committed; entries of equal index and term are equal; what was committed at an index
+ * stays; nobody votes twice or forgets a term that it acted in; equal state at equal applied index; a revision is made of
+ * the same changes wherever and however often it is applied.
+ */
+
+import { crc32c } from '../../src/base/crc32c.ts'
+import type { Commit } from '../../src/mvcc/change.ts'
+import { decodeKeyValue } from '../../src/mvcc/kv.ts'
+import type { RawNode } from '../../src/raft/raw-node.ts'
+import type { Entry, MemberId, Message, Ready } from '../../src/raft/types.ts'
+import { StateHash, type StatePoint } from '../../src/server/state-hash.ts'
+import type { Census } from './census.ts'
+import type { KvEvent, MemberLog, RevisionChanges } from './check/history.ts'
+import type { Owner, World } from './world.ts'
+
+interface Fingerprint {
+  readonly term: number
+  readonly hash: number
+  readonly by: string
+}
+
+interface GrowingLog extends MemberLog {
+  readonly changes: RevisionChanges[]
+}
+
+export class Invariants {
+  readonly #world: World
+  readonly #census: Census
+  readonly #report: (kind: string, sentence: string) => void
+  readonly #leaders = new Map<number, MemberId>()
+  readonly #candidates = new Map<number, Set<MemberId>>()
+  readonly #entries = new Map<string, Fingerprint>()
+  readonly #committed = new Map<number, Fingerprint>()
+  readonly #states = new Map<number, Fingerprint>()
+  readonly #revisions = new Map<number, { readonly hash: number; readonly by: string }>()
+  readonly #logs = new Map<string, GrowingLog[]>()
+  /** The highest term in which a member has done what it may only do once that term is durable. */
+  readonly #promised = new Map<MemberId, number>()
+  readonly #votes = new Map<string, MemberId>()
+  readonly #isSnapshotUnderWay: () => boolean
+  #committedIndex = 0
+
+  constructor(
+    world: World,
+    census: Census,
+    report: (kind: string, sentence: string) => void,
+    isSnapshotUnderWay: () => boolean,
+  ) {
+    this.#isSnapshotUnderWay = isSnapshotUnderWay
+    this.#world = world
+    this.#census = census
+    this.#report = report
+  }
+
+  get leaderTerms(): number {
+    return this.#leaders.size
+  }
+
+  get committedIndex(): number {
+    return this.#committedIndex
+  }
+
+  memberLogs(): MemberLog[] {
+    return [...this.#logs.values()].flat()
+  }
+
+  /** Looks at everything that Raft hands out. */
+  watch(raw: RawNode, owner: Owner): void {
+    const ready = raw.ready.bind(raw)
+    let commit = 0
+    let appended = 0
+    raw.ready = () => {
+      const result = ready()
+      this.#onReady(raw, owner, result)
+      if (raw.committed < commit) {
+        this.#report(
+          'commit-went-back',
+          `${owner.name} went back from commit ${commit} to ${raw.committed}`,
+        )
+      }
+      commit = raw.committed
+      const first = result.append?.entries[0]
+      if (first !== undefined) {
+        if (first.index <= appended) this.#census.count('divergent log entries replaced')
+        appended = result.append?.entries.at(-1)?.index ?? appended
+      }
+      return result
+    }
+  }
+
+  #onReady(raw: RawNode, owner: Owner, ready: Ready): void {
+    const { id, term } = raw
+    const promised = this.#promised.get(id) ?? 0
+    if (term < promised) {
+      this.#report(
+        'term-went-back',
+        `${owner.name} is in term ${term}, after it acted in ${promised}`,
+      )
+    }
+    for (const message of ready.messages) this.#onMessage(id, message, owner)
+    const role = ready.softState?.role
+    if (role === 'leader') this.#onLeader(raw, owner)
+    if (role === 'candidate') this.#onCandidate(id, term)
+    for (const entry of ready.append?.entries ?? []) this.#onAppended(entry, owner)
+    for (const entry of ready.committedEntries) this.#onCommitted(entry, owner)
+  }
+
+  #onMessage(id: MemberId, message: Message, owner: Owner): void {
+    const { type, term, to } = message
+    const isVote = type === 'MsgVote' || (type === 'MsgVoteResp' && !message.reject)
+    const isPromise = isVote || type === 'MsgApp' || (type === 'MsgAppResp' && !message.reject)
+    if (!isPromise) return
+    this.#promised.set(id, Math.max(this.#promised.get(id) ?? 0, term))
+    if (!isVote) return
+    const candidate = type === 'MsgVote' ? id : to
+    const vote = `${id}/${term}`
+    const other = this.#votes.get(vote) ?? candidate
+    this.#votes.set(vote, candidate)
+    if (other === candidate) return
+    this.#report('voted-twice', `${owner.name} voted for ${other} and ${candidate} in term ${term}`)
+  }
+
+  #onCandidate(id: MemberId, term: number): void {
+    const known = this.#candidates.get(term) ?? new Set()
+    known.add(id)
+    this.#candidates.set(term, known)
+    if (known.size === 2) this.#census.count('two candidates in one term')
+  }
+
+  #onLeader(raw: RawNode, owner: Owner): void {
+    const { id, term } = raw
+    const other = this.#leaders.get(term)
+    if (other === undefined) {
+      this.#leaders.set(term, id)
+      if (this.#leaders.size > 1) this.#census.count('leader change')
+      if (this.#isSnapshotUnderWay()) {
+        this.#census.count('leader change while a snapshot is on its way')
+      }
+    } else if (other !== id) {
+      this.#report('two-leaders', `${owner.name} and ${other} both lead in term ${term}`)
+    }
+    const index = this.#committedIndex
+    const committed = this.#committed.get(index)
+    const { firstIndex, lastIndex } = raw.status()
+    const isMissing = lastIndex < index
+    const found = index >= firstIndex ? raw.entry(index)?.term : committed?.term
+    if (committed === undefined || (!isMissing && found === committed.term)) return
+    this.#report(
+      'leader-incomplete',
+      `${owner.name} leads in term ${term} without entry ${index} of term ${committed.term}, which ${committed.by} had as committed`,
+    )
+  }
+
+  #onAppended(entry: Entry, owner: Owner): void {
+    const name = `${entry.index}/${entry.term}`
+    this.#same(
+      this.#entries,
+      name,
+      entry,
+      owner,
+      'log-mismatch',
+      `entry ${entry.index} of term ${entry.term}`,
+    )
+  }
+
+  #onCommitted(entry: Entry, owner: Owner): void {
+    this.#same(
+      this.#committed,
+      entry.index,
+      entry,
+      owner,
+      'committed-differs',
+      `committed entry ${entry.index}`,
+    )
+    this.#committedIndex = Math.max(this.#committedIndex, entry.index)
+  }
+
+  #same<Key>(
+    known: Map<Key, Fingerprint>,
+    key: Key,
+    { term, data, type }: Entry,
+    owner: Owner,
+    kind: string,
+    what: string,
+  ): void {
+    const hash = crc32c(data, type === 'EntryNormal' ? 0 : 1)
+    const other = known.get(key)
+    if (other === undefined) known.set(key, { term, hash, by: owner.name })
+    else if (other.term !== term || other.hash !== hash) {
+      this.#report(
+        kind,
+        `${what} is another one at ${owner.name} (term ${term}) than at ${other.by} (term ${other.term})`,
+      )
+    }
+  }
+
+  onState(owner: Owner, { index, term, hash }: StatePoint): void {
+    if (index === 0) return
+    const known = this.#states.get(index)
+    if (known === undefined) this.#states.set(index, { term, hash, by: owner.name })
+    else if (known.hash !== hash || known.term !== term) {
+      this.#report(
+        'state-hash-differs',
+        `the state of ${owner.name} at index ${index} is not that of ${known.by}`,
+      )
+    }
+  }
+
+  onCommit(owner: Owner, { revision, changes }: Commit): void {
+    if (changes.length === 0) return
+    let hash = changes.length
+    for (const { record } of changes) hash = crc32c(record, hash)
+    const known = this.#revisions.get(revision)
+    if (known === undefined) this.#revisions.set(revision, { hash, by: owner.name })
+    else if (known.hash !== hash) {
+      this.#report(
+        'revision-differs',
+        `${owner.name} made other changes at revision ${revision} than ${known.by}`,
+      )
+    }
+    this.#log(owner.name.replace(/#.*/, ''), revision, changes)
+    this.#world.note(revision)
+  }
+
+  #log(member: string, revision: number, changes: Commit['changes']): void {
+    const logs = this.#logs.get(member) ?? []
+    this.#logs.set(member, logs)
+    let log = logs.at(-1)
+    const last = log?.changes.at(-1)?.revision
+    // Replayed after a crash: it was compared above.
+    if (last !== undefined && revision <= last) return
+    if (log === undefined || last === undefined || revision > last + 1) {
+      log = { member, changes: [] }
+      logs.push(log)
+    }
+    log.changes.push({ revision, events: changes.map(eventOf) })
+  }
+}
+
+export function eventOf({ type, record }: Commit['changes'][number]): KvEvent {
+  const { key, value, createRevision, modRevision, version, lease } = decodeKeyValue(record)
+  if (type === 'delete') {
+    return { type, kv: { key, value: '', createRevision: 0, modRevision, version: 0 } }
+  }
+  const text = Buffer.from(value).toString('latin1')
+  const kv = { key, value: text, createRevision, modRevision, version }
+  return { type, kv: lease === 0n ? kv : { ...kv, lease } }
+}
+
+/** Has every member's state hash tell what it is given. Returns how it was. */
+export function observeStateHashes(world: World, invariants: () => Invariants): () => void {
+  const { endEntry, reset, change } = StateHash.prototype
+  StateHash.prototype.endEntry = function (this: StateHash, ...args): void {
+    endEntry.apply(this, args)
+    invariants().onState(world.current, this.newest)
+  }
+  StateHash.prototype.reset = function (this: StateHash, ...args): void {
+    reset.apply(this, args)
+    invariants().onState(world.current, this.newest)
+  }
+  StateHash.prototype.change = function (this: StateHash, ...args): void {
+    change.apply(this, args)
+    invariants().onCommit(world.current, args[0])
+  }
+  return () => {
+    Object.assign(StateHash.prototype, { endEntry, reset, change })
+  }
+}

@@ -1,0 +1,332 @@
+/** One member over all its lives, each booted as in production from what the disks still have. */
+
+import type { LogFields } from '../../src/base/ports.ts'
+import type { RawNode } from '../../src/raft/raw-node.ts'
+import type { MemberId } from '../../src/raft/types.ts'
+import type { RaftStatus } from '../../src/raft/status.ts'
+import { bootstrap } from '../../src/server/bootstrap.ts'
+import type { FoundingMember, Origin } from '../../src/server/join.ts'
+import type { Member as ClusterMember } from '../../src/server/membership.ts'
+import { PeerGateway } from '../../src/server/peer-gateway.ts'
+import { Server } from '../../src/server/server.ts'
+import type { Transport } from '../../src/peer/ports.ts'
+import { CLUSTER_ID } from '../server/support/member.ts'
+import {
+  bootstrapOptions,
+  newDisks,
+  openDisks,
+  serverOptions,
+  TestServer,
+  type Disks,
+} from '../server/support/test-server.ts'
+import type { Census } from './census.ts'
+import { Draws } from './draws.ts'
+import { SimDisk } from './disk.ts'
+import type { Invariants } from './invariants.ts'
+import type { SimNetwork } from './network.ts'
+import type { Plan } from './plan.ts'
+import type { Timeline } from './timeline.ts'
+import { Owner, type World } from './world.ts'
+
+export const HEARTBEAT_MS = 100
+export const ELECTION_MS = 1000
+const START_WALL_MS = 1_900_000_000_000
+
+export interface Surroundings {
+  readonly plan: Plan
+  readonly world: World
+  readonly network: SimNetwork
+  readonly invariants: Invariants
+  readonly census: Census
+  readonly timeline: Timeline
+  readonly report: (kind: string, sentence: string) => void
+}
+
+export type MemberState = 'down' | 'starting' | 'up' | 'gone'
+
+export class SimMember {
+  readonly id: MemberId
+  readonly number: number
+  readonly name: string
+  readonly peerUrl: string
+  state: MemberState = 'down'
+  /** Called when the life that is running ends. */
+  readonly #mourners = new Set<() => void>()
+  readonly #around: Surroundings
+  readonly #disks: Disks = newDisks()
+  readonly #logDisk: SimDisk
+  readonly #stateDisk: SimDisk
+  readonly #origin: Origin
+  #lives = 0
+  #owner: Owner | undefined
+  #test: TestServer | undefined
+  #raw: RawNode | undefined
+  #transport: Transport | undefined
+  #rate = 1
+  #isPaused = false
+  #isReceiving = false
+
+  constructor(around: Surroundings, number: number, id: MemberId, origin: Origin) {
+    const { world, plan } = around
+    this.#around = around
+    this.number = number
+    this.id = id
+    this.name = `m${number}`
+    this.peerUrl = peerUrlOf(number)
+    this.#origin = origin
+    this.#logDisk = new SimDisk(world, plan.seed, `log ${number}`, plan.logMs)
+    this.#stateDisk = new SimDisk(world, plan.seed, `state ${number}`, plan.stateMs)
+  }
+
+  get owner(): Owner | undefined {
+    return this.#owner
+  }
+
+  get status(): RaftStatus | undefined {
+    return this.#raw?.status()
+  }
+
+  get isRunning(): boolean {
+    return this.state === 'up' || this.state === 'starting'
+  }
+
+  get isLeader(): boolean {
+    return this.isRunning && this.status?.role === 'leader'
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  get rate(): number {
+    return this.#rate
+  }
+
+  start(): void {
+    if (this.state !== 'down') return
+    const { world, timeline } = this.#around
+    this.state = 'starting'
+    this.#lives++
+    const owner = new Owner(world, `${this.name}#${this.#lives}`, this.number, 1000 * this.#lives)
+    owner.setRate(this.#rate)
+    this.#owner = owner
+    timeline.add(this.name, 'starts')
+    world.soon(owner, 'boot', () => void this.#boot(owner))
+  }
+
+  /** Power is cut. */
+  crash(keeps: number, keepInFlight = false, loseCompaction = false): void {
+    if (!this.isRunning) return
+    const { census, timeline } = this.#around
+    const inFlight = this.#logDisk.isBusy
+    if (inFlight) {
+      census.count(
+        keepInFlight ? 'append in flight kept by a crash' : 'append in flight torn off by a crash',
+      )
+    }
+    if (this.#disks.state.volatileCount > 0) census.count('unsynced state lost in a crash')
+    if (loseCompaction && !(inFlight && keepInFlight))
+      census.count('log compaction lost in a crash')
+    if (this.#isReceiving) census.count('crash while a snapshot comes in')
+    timeline.add(this.name, `crashes${inFlight ? ' with an append in flight' : ''}`)
+    this.#disks.log.crash({ keepInFlight, loseCompaction })
+    this.#disks.state.crash((position) => ((keeps >> (position % 16)) & 1) === 1)
+    this.#end('down')
+  }
+
+  /** As when it gets SIGTERM. Resolves when it is down. */
+  stop(to: 'down' | 'gone' = 'down'): Promise<void> {
+    const { world } = this.#around
+    const owner = this.#owner
+    const test = this.#test
+    if (this.state !== 'up' || owner === undefined || test === undefined) return Promise.resolve()
+    this.#around.timeline.add(this.name, 'stops')
+    this.state = 'starting'
+    return new Promise((resolve) => {
+      this.#mourners.add(resolve)
+      world.soon(owner, 'stop', () => {
+        const stop = async (): Promise<void> => {
+          await test.server.handOver()
+          test.server.endStreams()
+          await test.server.stop()
+        }
+        void stop().then(() => {
+          if (this.#owner === owner) this.#end(to)
+        })
+      })
+    })
+  }
+
+  /** It is removed and its disk is lost. */
+  dispose(): void {
+    if (this.isRunning) this.crash(0)
+    this.state = 'gone'
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#owner?.pause()
+    this.#around.timeline.add(this.name, 'is paused')
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#owner?.resume()
+    this.#around.timeline.add(this.name, 'goes on')
+  }
+
+  setRate(rate: number): void {
+    this.#rate = rate
+    this.#owner?.setRate(rate)
+  }
+
+  stall(disk: 'log' | 'state' | 'both', forMs: number): void {
+    if (disk !== 'state') this.#logDisk.stall(forMs)
+    if (disk !== 'log') this.#stateDisk.stall(forMs)
+  }
+
+  healDisks(): void {
+    this.#logDisk.heal()
+    this.#stateDisk.heal()
+  }
+
+  /** Runs it in a step of the member; `onGone` if its life ends before `forget` is called. */
+  enter(kind: string, run: (test: TestServer) => void, onGone: () => void): () => void {
+    const owner = this.#owner
+    const test = this.#test
+    if (this.state !== 'up' || owner === undefined || test === undefined) {
+      onGone()
+      return () => undefined
+    }
+    this.#mourners.add(onGone)
+    this.#around.world.soon(owner, kind, () => run(test))
+    return () => this.#mourners.delete(onGone)
+  }
+
+  async #boot(owner: Owner): Promise<void> {
+    const { world, plan, network, invariants, report } = this.#around
+    const random = new Draws(plan.seed, `member ${this.number} life ${this.#lives}`)
+    const logger = this.#around.timeline.logger(this.name, (message, fields) =>
+      this.#onLog(message, fields),
+    )
+    const wallMs = (): number => START_WALL_MS + world.nowMs
+    const storage = openDisks(this.#disks, this.#logDisk.open(owner), this.#stateDisk.open(owner))
+    const booted = await bootstrap(
+      storage,
+      bootstrapOptions({
+        origin: async () => this.#origin,
+        clock: owner,
+        random,
+        logger,
+        preVote: plan.preVote,
+      }),
+    )
+    if (!booted.ok) {
+      if (!booted.message.includes('removed')) {
+        report('start-refused', `${this.name} does not start: ${booted.message}`)
+      }
+      this.#end('gone')
+      return
+    }
+    const { raw } = booted.member
+    invariants.watch(raw, owner)
+    const gateway = new PeerGateway()
+    const transport = network.join(owner, this.id, gateway)
+    this.#transport = transport
+    const server = new Server(
+      storage,
+      booted.member,
+      serverOptions({
+        name: this.name,
+        clientUrls: [`http://c:${this.number}`],
+        heartbeatMs: HEARTBEAT_MS,
+        electionMs: ELECTION_MS,
+        snapshotCount: plan.snapshotCount,
+        snapshotCatchUpEntries: plan.catchUpEntries,
+        initialElectionTickAdvance: plan.initialAdvance,
+        watchProgressNotifyIntervalMs: 2000,
+        clock: owner,
+        random,
+        logger,
+        startWallMs: wallMs(),
+        wallMs,
+        transport,
+        onRemoved: () => this.#onRemoved(),
+        onForeign: () => undefined,
+      }),
+    )
+    gateway.open(server.peers)
+    this.#test = new TestServer(server)
+    this.#raw = raw
+    await server.start()
+    if (this.#owner !== owner) return
+    this.state = 'up'
+    this.#around.timeline.add(this.name, 'serves')
+  }
+
+  #onRemoved(): void {
+    this.#around.census.count('member removed')
+    if (this.state === 'up') void this.stop('gone')
+    else {
+      this.#disks.log.crash()
+      this.#disks.state.crash()
+      this.#end('gone')
+    }
+  }
+
+  #onLog(message: string, fields: LogFields): void {
+    const { census } = this.#around
+    if (message === 'receiving database snapshot') this.#isReceiving = true
+    if (message === 'replayed the Raft log' && Number(fields['entries']) > 0 && this.#lives > 1) {
+      census.count('restart that replayed the log')
+    }
+    if (message !== 'applied snapshot') return
+    this.#isReceiving = false
+    census.count('snapshot installed')
+    if (this.status?.learners.includes(this.id) === true) {
+      census.count('snapshot received by a learner')
+    }
+  }
+
+  #end(state: 'down' | 'gone'): void {
+    this.state = state
+    this.#isPaused = false
+    this.#isReceiving = false
+    this.#owner?.die()
+    this.#owner = undefined
+    this.#test = undefined
+    this.#raw = undefined
+    this.#logDisk.close()
+    this.#stateDisk.close()
+    void this.#transport?.stop()
+    this.#transport = undefined
+    const mourners = [...this.#mourners]
+    this.#mourners.clear()
+    for (const mourner of mourners) mourner()
+  }
+}
+
+export function peerUrlOf(number: number): string {
+  return `http://p:${number}`
+}
+
+export function founders(count: number): FoundingMember[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: memberId(i + 1),
+    name: `m${i + 1}`,
+    peerUrls: [peerUrlOf(i + 1)],
+  }))
+}
+
+export function memberId(number: number): MemberId {
+  return number.toString(16).padStart(16, '0')
+}
+
+export function foundedOrigin(id: MemberId, members: readonly FoundingMember[]): Origin {
+  return { ok: true, type: 'founded', clusterId: CLUSTER_ID, memberId: id, members }
+}
+
+export function joinedOrigin(id: MemberId, members: readonly ClusterMember[]): Origin {
+  return { ok: true, type: 'joined', clusterId: CLUSTER_ID, memberId: id, members }
+}

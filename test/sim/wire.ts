@@ -1,0 +1,227 @@
+/** Requests of a history as the API's messages, and the answers back. */
+
+import { decodeKeyValue } from '../../src/mvcc/kv.ts'
+import type {
+  CompareInput,
+  DeleteRangeResponseInput,
+  PutResponseInput,
+  RangeResponseInput,
+  RequestOp,
+  ResponseOpInput,
+  TxnResponseInput,
+} from '../../src/rpc/codec/etcdserverpb.ts'
+import {
+  bytes,
+  compareRequest,
+  deleteRequest,
+  k,
+  putRequest,
+  rangeRequest,
+  text,
+  txnRequest,
+} from '../server/support/requests.ts'
+import type {
+  Compare,
+  DeleteRequest,
+  Failure,
+  KeyValue,
+  PutRequest,
+  RangeRequest,
+  Request,
+  Result,
+  TxnOperation,
+  TxnOperationResult,
+  TxnRequest,
+} from './check/history.ts'
+
+export interface WireCall {
+  readonly method: string
+  readonly message: object
+}
+
+export function wireCall(request: Exclude<Request, { type: 'lease-keep-alive' }>): WireCall {
+  switch (request.type) {
+    case 'put':
+      return { method: 'KV.Put', message: putMessage(request) }
+    case 'range':
+      return { method: 'KV.Range', message: rangeMessage(request) }
+    case 'delete':
+      return { method: 'KV.DeleteRange', message: deleteMessage(request) }
+    case 'txn':
+      return { method: 'KV.Txn', message: txnMessage(request) }
+    case 'compact':
+      return { method: 'KV.Compact', message: { revision: request.revision, physical: false } }
+    case 'lease-grant':
+      return { method: 'Lease.LeaseGrant', message: { id: request.lease, ttl: request.ttl } }
+    case 'lease-revoke':
+      return { method: 'Lease.LeaseRevoke', message: { id: request.lease } }
+    case 'lease-time-to-live':
+      return { method: 'Lease.LeaseTimeToLive', message: { id: request.lease, keys: false } }
+    case 'lock':
+      return {
+        method: '/v3lockpb.Lock/Lock',
+        message: { name: k(request.name), lease: request.lease },
+      }
+    case 'unlock':
+      return { method: '/v3lockpb.Lock/Unlock', message: { key: k(request.key) } }
+  }
+}
+
+function putMessage({
+  key,
+  value,
+  lease = 0n,
+  prevKv = false,
+}: PutRequest): ReturnType<typeof putRequest> {
+  return putRequest({ key: k(key), value: bytes(value), lease, prevKv })
+}
+
+function rangeMessage(request: RangeRequest): ReturnType<typeof rangeRequest> {
+  const { key, rangeEnd = '', revision = 0, limit = 0, serializable = false } = request
+  const { keysOnly = false, countOnly = false } = request
+  return rangeRequest({
+    key: k(key),
+    rangeEnd: k(rangeEnd),
+    revision,
+    limit,
+    serializable,
+    keysOnly,
+    countOnly,
+  })
+}
+
+function deleteMessage({
+  key,
+  rangeEnd = '',
+  prevKv = false,
+}: DeleteRequest): ReturnType<typeof deleteRequest> {
+  return deleteRequest({ key: k(key), rangeEnd: k(rangeEnd), prevKv })
+}
+
+function txnMessage({ compares, success, failure }: TxnRequest): ReturnType<typeof txnRequest> {
+  return txnRequest({
+    compare: compares.map(compareMessage),
+    success: success.map(opMessage),
+    failure: failure.map(opMessage),
+  })
+}
+
+function opMessage(operation: TxnOperation): RequestOp {
+  switch (operation.type) {
+    case 'put':
+      return { request: { case: 'requestPut', value: putMessage(operation) } }
+    case 'range':
+      return { request: { case: 'requestRange', value: rangeMessage(operation) } }
+    case 'delete':
+      return { request: { case: 'requestDeleteRange', value: deleteMessage(operation) } }
+    case 'txn':
+      return { request: { case: 'requestTxn', value: txnMessage(operation) } }
+  }
+}
+
+const RESULTS = { equal: 0, greater: 1, less: 2, 'not-equal': 3 } as const
+
+function compareMessage(compare: Compare): ReturnType<typeof compareRequest> {
+  return compareRequest({
+    key: k(compare.key),
+    rangeEnd: k(compare.rangeEnd ?? ''),
+    result: RESULTS[compare.result],
+    ...targetOf(compare),
+  })
+}
+
+function targetOf(compare: Compare): {
+  target: number
+  targetUnion: Exclude<CompareInput['targetUnion'], undefined>
+} {
+  switch (compare.target) {
+    case 'version':
+      return { target: 0, targetUnion: { case: 'version', value: compare.operand } }
+    case 'create':
+      return { target: 1, targetUnion: { case: 'createRevision', value: compare.operand } }
+    case 'mod':
+      return { target: 2, targetUnion: { case: 'modRevision', value: compare.operand } }
+    case 'value':
+      return { target: 3, targetUnion: { case: 'value', value: bytes(compare.operand) } }
+    case 'lease':
+      return { target: 4, targetUnion: { case: 'lease', value: compare.lease } }
+  }
+}
+
+interface Answered {
+  readonly header?: { readonly revision?: number | undefined } | undefined
+  readonly ttl?: number | undefined
+  readonly key?: string | undefined
+}
+
+export function answerOf(
+  request: Request,
+  response: object,
+): { readonly revision: number; readonly result: Result } {
+  const { header, ttl = 0, key = '' } = response as Answered
+  const revision = header?.revision ?? 0
+  switch (request.type) {
+    case 'compact':
+    case 'lease-revoke':
+    case 'unlock':
+      return { revision, result: { type: request.type } }
+    case 'lease-grant':
+    case 'lease-keep-alive':
+    case 'lease-time-to-live':
+      return { revision, result: { type: request.type, ttl } }
+    case 'lock':
+      return { revision, result: { type: 'lock', key } }
+    default:
+      return { revision, result: operationResult(request, response) }
+  }
+}
+
+function operationResult(request: TxnOperation, response: object): TxnOperationResult {
+  switch (request.type) {
+    case 'put': {
+      const { prevKv } = response as PutResponseInput
+      return prevKv === undefined ? { type: 'put' } : { type: 'put', prevKv: kvOf(prevKv) }
+    }
+    case 'range': {
+      const { kvs = [], count = 0, more = false } = response as RangeResponseInput
+      const result = { type: 'range', kvs: kvs.map(kvOf), count } as const
+      return more ? { ...result, more } : result
+    }
+    case 'delete': {
+      const { deleted = 0, prevKvs = [] } = response as DeleteRangeResponseInput
+      if (prevKvs.length === 0) return { type: 'delete', deleted }
+      return { type: 'delete', deleted, prevKvs: prevKvs.map(kvOf) }
+    }
+    case 'txn': {
+      const { succeeded = false, responses = [] } = response as TxnResponseInput
+      const asked = succeeded ? request.success : request.failure
+      return {
+        type: 'txn',
+        succeeded,
+        responses: asked.map((one, i) => operationResult(one, responseOf(responses[i]))),
+      }
+    }
+  }
+}
+
+function responseOf(response: ResponseOpInput | undefined): object {
+  return response?.response?.value ?? {}
+}
+
+export function kvOf(record: Uint8Array): KeyValue {
+  const { key, value, createRevision, modRevision, version, lease } = decodeKeyValue(record)
+  const kv = { key, value: text(value), createRevision, modRevision, version }
+  return lease === 0n ? kv : { ...kv, lease }
+}
+
+/** What a refusal says; undefined when it leaves open whether the request took effect. */
+export function failureOf(message: string): Failure | undefined {
+  if (message.includes('has been compacted')) return 'compacted'
+  if (message.includes('future revision')) return 'future-revision'
+  if (message.includes('lease not found')) return 'lease-not-found'
+  if (message.includes('lease already exists')) return 'lease-exists'
+  if (message.includes('key not found')) return 'key-not-found'
+  if (message.includes('rpc not supported for learner')) return 'refused'
+  if (message.includes('too many requests')) return 'refused'
+  return undefined
+}

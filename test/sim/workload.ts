@@ -1,0 +1,227 @@
+/** Clients that put, read, compare, lease and lock, each one thing after another. */
+
+import type { Outcome, Request, TxnOperation } from './check/history.ts'
+import type { Recorder } from './client.ts'
+import { Draws } from './draws.ts'
+import type { SimMember, Surroundings } from './member.ts'
+import type { Action, ClientPlan } from './plan.ts'
+
+/** What clients share: which members there are, and what one knows of the others' doings. */
+export interface Commons {
+  readonly around: Surroundings
+  readonly recorder: Recorder
+  readonly members: SimMember[]
+  isOver: boolean
+  /** Everything works again: calls have to be answered. */
+  isHealthy: boolean
+  highestRevision: number
+  readonly leases: bigint[]
+  nextLease: number
+}
+
+const LOCKS = ['lock-a', 'lock-b'] as const
+
+export class SimClient {
+  readonly #commons: Commons
+  readonly #plan: ClientPlan
+  readonly #name: string
+  readonly #draws: Draws
+  #member: SimMember
+  #values = 0
+
+  constructor(commons: Commons, plan: ClientPlan) {
+    this.#commons = commons
+    this.#plan = plan
+    this.#name = `c${plan.number}`
+    this.#draws = new Draws(commons.around.plan.seed, `client ${plan.number}`)
+    this.#member = commons.members[plan.number % commons.members.length]!
+  }
+
+  async run(): Promise<void> {
+    const { world } = this.#commons.around
+    while (!this.#commons.isOver) {
+      await world.sleep(this.#draws.exponential(this.#plan.thinkMs))
+      if (this.#commons.isOver) return
+      const action = this.#draws.weighted(this.#plan.weights)
+      const outcome = await this.#act(action)
+      if (outcome.type === 'ok') continue
+      const mustMove = this.#member.state === 'gone'
+      if (mustMove || (this.#plan.wanders && outcome.type === 'unknown')) this.#wander()
+      if (outcome.type === 'failed') await world.sleep(50)
+    }
+  }
+
+  #wander(): void {
+    const candidates = this.#commons.members.filter(({ state }) => state !== 'gone')
+    if (candidates.length > 0) this.#member = this.#draws.pick(candidates)
+  }
+
+  async #act(action: Action): Promise<Outcome> {
+    if (action === 'lock') return this.#lock()
+    if (action === 'grant') return this.#grant()
+    return this.#ask(this.#request(action))
+  }
+
+  #request(action: Exclude<Action, 'lock' | 'grant'>): Request {
+    const draws = this.#draws
+    const key = this.#key()
+    switch (action) {
+      case 'put':
+        return {
+          type: 'put',
+          key,
+          value: this.#value(),
+          ...(draws.chance(0.3) && { prevKv: true }),
+        }
+      case 'leased-put': {
+        const lease = this.#lease()
+        return { type: 'put', key, value: this.#value(), ...(lease !== 0n && { lease }) }
+      }
+      case 'delete': {
+        const wide = draws.chance(0.15) ? { rangeEnd: 'l' } : {}
+        return { type: 'delete', key, ...wide, ...(draws.chance(0.5) && { prevKv: true }) }
+      }
+      case 'range':
+        return { type: 'range', key, ...this.#width() }
+      case 'local-range':
+        return { type: 'range', key, ...this.#width(), serializable: true }
+      case 'old-range': {
+        const revision = Math.max(1, this.#commons.highestRevision - draws.below(40) + 1)
+        const local = draws.chance(0.3) ? { serializable: true } : {}
+        return { type: 'range', key, ...this.#width(), revision, ...local }
+      }
+      case 'txn':
+        return this.#compareAndPut(key)
+      case 'big-txn':
+        return this.#bigTxn(key)
+      case 'compact':
+        return {
+          type: 'compact',
+          revision: Math.max(1, this.#commons.highestRevision - draws.below(30)),
+        }
+      case 'renew':
+        return { type: 'lease-keep-alive', lease: this.#lease() || 1n }
+      case 'revoke':
+        return { type: 'lease-revoke', lease: this.#lease() || 1n }
+      case 'time-to-live':
+        return { type: 'lease-time-to-live', lease: this.#lease() || 1n }
+    }
+  }
+
+  #width(): { rangeEnd?: string; limit?: number } {
+    const draws = this.#draws
+    if (draws.chance(0.5)) return {}
+    const limit = draws.chance(0.3) ? { limit: draws.between(1, 3) } : {}
+    return { rangeEnd: draws.pick(['l', '\0']), ...limit }
+  }
+
+  #compareAndPut(key: string): Request {
+    const draws = this.#draws
+    const revision = Math.max(0, this.#commons.highestRevision - draws.below(8))
+    const compare = draws.pick([
+      { key, target: 'mod', result: 'equal', operand: revision },
+      { key, target: 'mod', result: 'less', operand: revision },
+      { key, target: 'create', result: 'equal', operand: 0 },
+      { key, target: 'version', result: 'greater', operand: draws.below(4) },
+    ] as const)
+    const put = { type: 'put', key, value: this.#value() } as const
+    const failure: TxnOperation[] = draws.chance(0.5) ? [{ type: 'range', key }] : []
+    return { type: 'txn', compares: [compare], success: [put], failure }
+  }
+
+  /** Several keys at once, each written at most once. */
+  #bigTxn(key: string): Request {
+    const other = this.#key()
+    const success: TxnOperation[] = [
+      { type: 'range', key: 'k', rangeEnd: 'l' },
+      { type: 'put', key, value: this.#value(), prevKv: true },
+      { type: 'put', key: `t${this.#plan.number}`, value: this.#value() },
+    ]
+    if (other !== key) success.push({ type: 'delete', key: other })
+    success.push({ type: 'range', key: 'k', rangeEnd: '\0' })
+    return { type: 'txn', compares: [], success, failure: [] }
+  }
+
+  async #grant(): Promise<Outcome> {
+    const lease = BigInt(1000 + this.#commons.nextLease++)
+    const ttl = this.#draws.pick([2, 3, 5, 8])
+    const outcome = await this.#ask({ type: 'lease-grant', lease, ttl })
+    if (outcome.type === 'failed') return outcome
+    this.#commons.leases.push(lease)
+    const value = this.#value()
+    return this.#ask({ type: 'put', key: `l${lease}`, value, lease })
+  }
+
+  /** Its own lease, the lock, some time with it, and back. */
+  async #lock(): Promise<Outcome> {
+    const { world } = this.#commons.around
+    const draws = this.#draws
+    const lease = BigInt(1000 + this.#commons.nextLease++)
+    const granted = await this.#ask({ type: 'lease-grant', lease, ttl: draws.pick([2, 4, 8]) })
+    if (granted.type !== 'ok') return granted
+    const name = draws.pick(LOCKS)
+    const fromMs = world.nowMs
+    const locked = await this.#ask({ type: 'lock', name, lease }, 6000)
+    const { census } = this.#commons.around
+    if (locked.type !== 'ok' || locked.result.type !== 'lock') {
+      const error = locked.type === 'unknown' ? locked.error : undefined
+      if (error?.includes('session is expired') === true) census.count('lock lost with its lease')
+      return locked
+    }
+    if (world.nowMs - fromMs > 200) census.count('lock waited for')
+    for (let left = draws.below(4); left > 0; left--) {
+      await world.sleep(draws.exponential(400))
+      if (draws.chance(0.6)) await this.#ask({ type: 'lease-keep-alive', lease })
+    }
+    if (draws.chance(0.3)) return locked
+    return this.#ask({ type: 'unlock', key: locked.result.key })
+  }
+
+  async #ask(request: Request, timeoutMs = this.#plan.timeoutMs): Promise<Outcome> {
+    const { recorder, around, isHealthy } = this.#commons
+    const member = this.#member
+    const wasUp = member.state === 'up'
+    const outcome = await recorder.perform(
+      this.#name,
+      this.#draws,
+      member,
+      isHealthy ? Math.max(timeoutMs, 9000) : timeoutMs,
+      request,
+    )
+    this.#learn(request, outcome)
+    if (isHealthy && wasUp && outcome.type === 'unknown' && request.type !== 'lock') {
+      const what = `${request.type} at ${member.name} was not answered (${outcome.error})`
+      around.report('not-live', `${what}, though nothing was wrong any more`)
+    }
+    return outcome
+  }
+
+  #learn(request: Request, outcome: Outcome): void {
+    const { census } = this.#commons.around
+    if (outcome.type === 'failed' && outcome.error === 'lease-not-found') {
+      if (request.type !== 'lease-grant') census.tally('lease not found')
+    }
+    if (outcome.type !== 'ok') return
+    const { result, revision } = outcome
+    this.#commons.highestRevision = Math.max(this.#commons.highestRevision, revision)
+    if (result.type === 'txn' && !result.succeeded) census.count('txn that failed its compare')
+    if (result.type === 'lease-keep-alive' && result.ttl > 0 && !this.#member.isLeader) {
+      census.count('renewed at a follower')
+    }
+  }
+
+  #key(): string {
+    return `k${this.#draws.below(this.#commons.around.plan.keys)}`
+  }
+
+  #lease(): bigint {
+    const { leases } = this.#commons
+    const recent = leases.slice(-6)
+    return recent.length === 0 ? 0n : this.#draws.pick(recent)
+  }
+
+  /** Never the same twice. */
+  #value(): string {
+    return `${this.#name}.${++this.#values}`
+  }
+}
