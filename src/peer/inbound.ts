@@ -10,7 +10,7 @@ import { MAX_FRAME_BYTES, type PeerLimits } from './limits.ts'
 import { decodeMessages, type Route } from './message-codec.ts'
 import type { PeerObserver } from './observer.ts'
 import type { TransportEvents } from './ports.ts'
-import { SnapshotReceiver } from './snapshot-receiver.ts'
+import { IncomingSnapshotStream } from './incoming-snapshot-stream.ts'
 
 export interface InboundOptions {
   readonly memberId: MemberId
@@ -141,7 +141,7 @@ export class Inbound {
   #snapshotHandler(connection: Connection, route: Route): Handler {
     const { clock, events, limits, logger, observer } = this.#options
     const { from } = route
-    const receiver = new SnapshotReceiver(connection, {
+    const receiver = new IncomingSnapshotStream(connection, {
       route,
       limits,
       clock,
@@ -160,7 +160,7 @@ export class Inbound {
   }
 
   /** A snapshot that was broken off has to let go of its sink before the next one begins. */
-  #afterEarlier(connection: Connection, receiver: SnapshotReceiver, from: MemberId): void {
+  #afterEarlier(connection: Connection, receiver: IncomingSnapshotStream, from: MemberId): void {
     const earlier = this.#snapshotsEnded.get(from)
     const ended = Promise.all([earlier, receiver.ended]).then(() => {
       if (this.#snapshotsEnded.get(from) === ended) this.#snapshotsEnded.delete(from)

@@ -10,7 +10,7 @@ import { isBulk, type StreamMessage } from './message-codec.ts'
 import type { PeerObserver } from './observer.ts'
 import { OutgoingStream } from './outgoing-stream.ts'
 import type { CallResult, OutgoingSnapshot, Peer } from './ports.ts'
-import { SnapshotSender } from './snapshot-sender.ts'
+import { OutgoingSnapshotStream } from './outgoing-snapshot-stream.ts'
 
 export interface PeerLinkOptions {
   readonly clusterId: string
@@ -37,7 +37,7 @@ export class PeerLink {
   readonly #control: OutgoingStream
   readonly #bulk: OutgoingStream
   readonly #caller: Caller
-  #snapshot: SnapshotSender | undefined
+  #snapshot: OutgoingSnapshotStream | undefined
   #activeSinceMs: number | undefined
   /** Kinds of failures to connect that were logged since it was last connected. */
   readonly #toldFailures = new Set<Refusal | 'unreachable'>()
@@ -86,7 +86,7 @@ export class PeerLink {
       return false
     }
     const options = { ...this.#options, ...this.#traffic(), hello: this.#hello('snapshot') }
-    const sender = new SnapshotSender(snapshot, options)
+    const sender = new OutgoingSnapshotStream(snapshot, options)
     this.#snapshot = sender
     observer.onSnapshotSendStarted(this.#id)
     const startMs = clock.nowMs()

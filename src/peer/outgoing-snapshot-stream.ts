@@ -18,7 +18,7 @@ import {
   verdictOf,
 } from './snapshot-codec.ts'
 
-export interface SnapshotSenderOptions extends DialOptions {
+export interface OutgoingSnapshotStreamOptions extends DialOptions {
   readonly hello: MemberHello
   readonly limits: PeerLimits
   readonly clock: Clock
@@ -31,8 +31,8 @@ export interface SnapshotSenderOptions extends DialOptions {
 /** Why it does not go on; for the log. */
 class Interrupted extends Error {}
 
-export class SnapshotSender {
-  readonly #options: SnapshotSenderOptions
+export class OutgoingSnapshotStream {
+  readonly #options: OutgoingSnapshotStreamOptions
   readonly #snapshot: OutgoingSnapshot
   readonly #hash: Hash = createHash(DIGEST_ALGORITHM)
   readonly #startMs: number
@@ -48,7 +48,7 @@ export class SnapshotSender {
   #recordBytes = 0
   #ticks = 0
 
-  constructor(snapshot: OutgoingSnapshot, options: SnapshotSenderOptions) {
+  constructor(snapshot: OutgoingSnapshot, options: OutgoingSnapshotStreamOptions) {
     this.#snapshot = snapshot
     this.#options = options
     this.#startMs = options.clock.nowMs()

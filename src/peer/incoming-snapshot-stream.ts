@@ -22,7 +22,7 @@ import {
   type SnapshotTail,
 } from './snapshot-codec.ts'
 
-export interface SnapshotReceiverOptions {
+export interface IncomingSnapshotStreamOptions {
   readonly route: Route
   readonly limits: PeerLimits
   readonly clock: Clock
@@ -36,9 +36,9 @@ export interface SnapshotReceiverOptions {
   onEnded(ok: boolean, seconds: number): void
 }
 
-export class SnapshotReceiver {
+export class IncomingSnapshotStream {
   readonly #connection: Connection
-  readonly #options: SnapshotReceiverOptions
+  readonly #options: IncomingSnapshotStreamOptions
   readonly #hash: Hash = createHash(DIGEST_ALGORITHM)
   readonly #startMs: number
   #head: SnapshotHead | undefined
@@ -58,7 +58,7 @@ export class SnapshotReceiver {
   /** Resolves when the connection is done with and no call of the sink is under way. */
   readonly ended: Promise<void> = new Promise((resolve) => (this.#resolveEnded = resolve))
 
-  constructor(connection: Connection, options: SnapshotReceiverOptions) {
+  constructor(connection: Connection, options: IncomingSnapshotStreamOptions) {
     this.#connection = connection
     this.#options = options
     this.#startMs = options.clock.nowMs()
