@@ -4,7 +4,7 @@
  * shift all later dynamic indices of the connection.
  */
 
-import { HuffmanDecoder } from './huffman.ts'
+import { HuffmanDecoder } from '../../src/rpc/native/huffman.ts'
 
 export interface HeaderField {
   readonly name: string
