@@ -3,7 +3,7 @@
  * The command line: `node dist/server --name n1 …`. Reads the settings, starts the member, and
  * ends with the exit code that tells how it went:
  *
- *   0  stopped as asked (SIGTERM, SIGINT), --version, --help
+ *   0  stopped as asked (SIGTERM, SIGINT), or removed from its cluster; --version, --help
  *   1  the member could not start or had to end: port in use, data directory, disk
  *   2  the settings are wrong
  */
