@@ -6,7 +6,7 @@ import type { Member as ClusterMember } from '../../src/server/membership.ts'
 import { ask, type Answer } from './client.ts'
 import { Draws } from './draws.ts'
 import { ELECTION_MS, joinedOrigin, peerUrlOf, SimMember } from './member.ts'
-import type { Fault, Target } from './plan.ts'
+import type { Fault, Target } from './fault-plan.ts'
 import type { Commons } from './workload.ts'
 
 const MEMBERS_MAX = 7

@@ -3,7 +3,8 @@
  * single faults, clients, watchers, time.
  */
 
-import type { FaultKind, Plan } from './plan.ts'
+import type { FaultKind } from './fault-plan.ts'
+import type { Plan } from './plan.ts'
 import { runPlan, type RunResult } from './run.ts'
 
 export interface Minimised {

@@ -6,7 +6,8 @@
 import { describe, expect, test } from 'vitest'
 import { Census, type Rare } from './census.ts'
 import { minimise } from './minimise.ts'
-import { planOf, PROFILES, type Plan, type ProfileName } from './plan.ts'
+import { PROFILES, type ProfileName } from './fault-plan.ts'
+import { planOf, type Plan } from './plan.ts'
 import { REGRESSIONS } from './regressions.ts'
 import { runPlan, type RunResult } from './run.ts'
 

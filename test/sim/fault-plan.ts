@@ -1,0 +1,271 @@
+/** What goes wrong in a schedule, as data: kinds of faults, and how much of each a profile has. */
+
+import { Draws } from './draws.ts'
+
+/** A member by its place in the list of those that run, or whoever leads. */
+export type Target = number | 'leader'
+
+export type Fault = { readonly atMs: number } & (
+  | {
+      readonly kind: 'crash'
+      readonly target: Target
+      readonly downMs: number
+      /** The append in flight reached the disk, or the compaction before it was lost. */
+      readonly keepInFlight: boolean
+      readonly loseCompaction: boolean
+      /** Which of the unsynced writes to the state store remain, as a pattern of bits. */
+      readonly keeps: number
+    }
+  | { readonly kind: 'crash-all'; readonly downMs: number; readonly keeps: number }
+  | { readonly kind: 'stop'; readonly target: Target; readonly downMs: number }
+  | { readonly kind: 'pause'; readonly target: Target; readonly forMs: number }
+  | {
+      readonly kind: 'isolate'
+      readonly target: Target
+      readonly way: 'both' | 'in' | 'out'
+      readonly forMs: number
+    }
+  /** The members whose bits are set reach the others no more; one way only if it says so. */
+  | {
+      readonly kind: 'partition'
+      readonly sides: number
+      readonly isOneWay: boolean
+      readonly forMs: number
+    }
+  | {
+      readonly kind: 'cut-link'
+      readonly from: Target
+      readonly to: Target
+      readonly isOneWay: boolean
+      readonly forMs: number
+    }
+  | { readonly kind: 'lossy'; readonly probability: number; readonly forMs: number }
+  | { readonly kind: 'slow-network'; readonly factor: number; readonly forMs: number }
+  | {
+      readonly kind: 'disk-stall'
+      readonly target: Target
+      readonly disk: 'log' | 'state' | 'both'
+      readonly forMs: number
+    }
+  | { readonly kind: 'clock-rate'; readonly target: Target; readonly rate: number }
+  | { readonly kind: 'transfer'; readonly to: number }
+  | { readonly kind: 'add-learner'; readonly promoteAfterMs: number }
+  | { readonly kind: 'add-voter' }
+  | { readonly kind: 'remove'; readonly target: Target }
+  /** Its disk is lost: it is removed, and a new member takes its place. */
+  | { readonly kind: 'wipe'; readonly target: Target }
+)
+
+export type FaultKind = Fault['kind']
+
+/** How much of each fault, on average in a minute; each seed switches many of them off. */
+export interface Profile {
+  readonly share: number
+  readonly members: readonly number[]
+  readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
+  readonly snapshotCounts: readonly number[]
+  readonly losses: readonly number[]
+  readonly latenciesMs: readonly number[]
+  readonly diskMs: readonly number[]
+}
+
+/** Everything is on the table in each, but each goes for something. */
+export const PROFILES = {
+  mixed: {
+    share: 5,
+    members: [1, 2, 3, 3, 3, 4, 5, 5],
+    perMinute: {
+      crash: 6,
+      'crash-all': 0.5,
+      stop: 1.5,
+      pause: 4,
+      isolate: 5,
+      partition: 3,
+      'cut-link': 3,
+      lossy: 2,
+      'slow-network': 2,
+      'disk-stall': 3,
+      'clock-rate': 2,
+      transfer: 2,
+      'add-learner': 0.7,
+      'add-voter': 0.4,
+      remove: 0.5,
+      wipe: 0.6,
+    },
+    snapshotCounts: [5, 20, 100, 1000],
+    losses: [0, 0, 0, 0.01, 0.1],
+    latenciesMs: [0.5, 5, 30],
+    diskMs: [0.1, 2, 15],
+  },
+  'crash-storm': {
+    share: 2,
+    members: [1, 3, 3, 5],
+    perMinute: { crash: 25, 'crash-all': 4, stop: 4, 'disk-stall': 4, transfer: 2 },
+    snapshotCounts: [3, 10, 50],
+    losses: [0],
+    latenciesMs: [0.5, 5],
+    diskMs: [0.5, 5, 40],
+  },
+  'broken-network': {
+    share: 2,
+    members: [3, 3, 5],
+    perMinute: {
+      isolate: 12,
+      partition: 10,
+      'cut-link': 12,
+      lossy: 6,
+      'slow-network': 6,
+      pause: 3,
+      crash: 1,
+    },
+    snapshotCounts: [10, 100],
+    losses: [0, 0.02, 0.2],
+    latenciesMs: [1, 10, 60],
+    diskMs: [0.1, 5],
+  },
+  'stale-leader': {
+    share: 2,
+    members: [3, 3, 5],
+    perMinute: { pause: 14, isolate: 8, 'disk-stall': 8, 'clock-rate': 5, transfer: 8 },
+    snapshotCounts: [10, 1000],
+    losses: [0],
+    latenciesMs: [1, 10, 40],
+    diskMs: [0.1, 5],
+  },
+  churn: {
+    share: 2,
+    members: [1, 2, 3, 3, 4],
+    perMinute: {
+      'add-learner': 4,
+      'add-voter': 3,
+      remove: 4,
+      wipe: 3,
+      crash: 4,
+      isolate: 3,
+      partition: 2,
+      transfer: 3,
+      pause: 2,
+      'slow-network': 1,
+    },
+    snapshotCounts: [4, 20, 1000],
+    losses: [0, 0.05],
+    latenciesMs: [0.5, 5, 30],
+    diskMs: [0.1, 5],
+  },
+  snapshots: {
+    share: 2,
+    members: [2, 3, 3, 5],
+    perMinute: {
+      crash: 8,
+      isolate: 9,
+      pause: 6,
+      'disk-stall': 6,
+      'add-learner': 2,
+      wipe: 2,
+      remove: 1,
+      'slow-network': 3,
+    },
+    snapshotCounts: [2, 4, 8],
+    losses: [0, 0.02],
+    latenciesMs: [0.5, 10, 40],
+    diskMs: [0.5, 10],
+  },
+} as const satisfies Readonly<Record<string, Profile>>
+
+export type ProfileName = keyof typeof PROFILES
+
+const MINUTE = 60_000
+
+export function faultsOf(
+  seed: number,
+  profile: Profile,
+  members: number,
+  durationMs: number,
+): Fault[] {
+  const faults: Fault[] = []
+  for (const [kind, perMinute] of Object.entries(profile.perMinute) as [FaultKind, number][]) {
+    const draws = new Draws(seed, `faults ${kind}`)
+    // Many seeds do without a kind, so that others are seen alone.
+    const factor = draws.pick([0, 0, 0.5, 1, 2])
+    const mean = (perMinute * factor * durationMs) / MINUTE
+    const count = Math.floor(mean + draws.fraction())
+    for (let i = 0; i < count; i++) {
+      const atMs = Math.round(draws.fraction() * durationMs)
+      faults.push(faultOf(kind, atMs, draws, members))
+    }
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs)
+}
+
+function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): Fault {
+  const target = (): Target => (draws.chance(0.4) ? 'leader' : draws.below(members))
+  const forMs = (): number =>
+    Math.round(draws.pick([150, 800, 2500, 7000]) * (0.5 + draws.fraction()))
+  switch (kind) {
+    case 'crash':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        downMs: Math.round(draws.pick([5, 300, 3000, 12_000]) * (0.5 + draws.fraction())),
+        keepInFlight: draws.chance(0.5),
+        loseCompaction: draws.chance(0.3),
+        keeps: draws.below(2 ** 16),
+      }
+    case 'crash-all':
+      return { kind, atMs, downMs: forMs(), keeps: draws.below(2 ** 16) }
+    case 'stop':
+      return { kind, atMs, target: target(), downMs: forMs() }
+    case 'pause':
+      return { kind, atMs, target: target(), forMs: forMs() }
+    case 'isolate':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        way: draws.pick(['both', 'both', 'in', 'out']),
+        forMs: forMs(),
+      }
+    case 'partition':
+      return {
+        kind,
+        atMs,
+        sides: draws.between(1, 2 ** members - 2 || 1),
+        isOneWay: draws.chance(0.25),
+        forMs: forMs(),
+      }
+    case 'cut-link':
+      return {
+        kind,
+        atMs,
+        from: target(),
+        to: target(),
+        isOneWay: draws.chance(0.5),
+        forMs: forMs(),
+      }
+    case 'lossy':
+      return { kind, atMs, probability: draws.pick([0.05, 0.3, 0.7]), forMs: forMs() }
+    case 'slow-network':
+      return { kind, atMs, factor: draws.pick([5, 30, 200]), forMs: forMs() }
+    case 'disk-stall':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        disk: draws.pick(['log', 'state', 'both']),
+        forMs: forMs(),
+      }
+    case 'clock-rate':
+      return { kind, atMs, target: target(), rate: draws.pick([0.5, 0.7, 1, 1.4, 2]) }
+    case 'transfer':
+      return { kind, atMs, to: draws.below(members) }
+    case 'add-learner':
+      return { kind, atMs, promoteAfterMs: draws.pick([200, 2000, 100_000]) }
+    case 'add-voter':
+      return { kind, atMs }
+    case 'remove':
+      return { kind, atMs, target: target() }
+    case 'wipe':
+      return { kind, atMs, target: target() }
+  }
+}
