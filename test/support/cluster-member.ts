@@ -13,7 +13,10 @@ import type { TestBed } from './test-bed.ts'
 export interface MemberPlace {
   readonly name: string
   readonly clientPort: number
+  /** Where it listens for the others. */
   readonly peerPort: number
+  /** Where the others find it, when something stands in between. */
+  readonly advertisedPeerPort?: number | undefined
   readonly dataDirectory: string
 }
 
@@ -40,6 +43,7 @@ export class ClusterMember {
   readonly endpoint: string
   readonly clientUrl: string
   #peerUrl: string
+  #listenPeerUrl: string | undefined
   /** Connects anew by itself after a restart. */
   readonly client: GrpcClient
   readonly #bed: TestBed
@@ -56,10 +60,13 @@ export class ClusterMember {
     this.dataDirectory = place.dataDirectory
     this.endpoint = `127.0.0.1:${place.clientPort}`
     this.clientUrl = `http://${this.endpoint}`
-    this.#peerUrl = `http://127.0.0.1:${place.peerPort}`
+    const { peerPort, advertisedPeerPort = peerPort } = place
+    this.#peerUrl = `http://127.0.0.1:${advertisedPeerPort}`
+    if (advertisedPeerPort !== peerPort) this.#listenPeerUrl = `http://127.0.0.1:${peerPort}`
     this.client = new GrpcClient(this.endpoint)
   }
 
+  /** Where the others find it. */
   get peerUrl(): string {
     return this.#peerUrl
   }
@@ -80,6 +87,10 @@ export class ClusterMember {
   /** What was given to its last process after the flags that place it. */
   get arguments(): readonly string[] {
     return this.#arguments
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.running === true ? this.#child.pid : undefined
   }
 
   get isRunning(): boolean {
@@ -110,7 +121,7 @@ export class ClusterMember {
       ['--data-dir', this.dataDirectory],
       ['--listen-client-urls', this.clientUrl],
       ['--advertise-client-urls', this.clientUrl],
-      ['--listen-peer-urls', this.peerUrl],
+      ['--listen-peer-urls', this.#listenPeerUrl ?? this.peerUrl],
       ['--initial-advertise-peer-urls', this.peerUrl],
     ]
     this.#arguments = more

@@ -32,11 +32,21 @@ export interface ClusterOptions {
   readonly token?: string
   /** Two ports for each member, for a cluster on the addresses of an earlier one. */
   readonly ports?: readonly Ports[]
+  /** The ports of each further member; free ones when absent. */
+  readonly portsOf?: (name: string) => Promise<Ports>
+  /** A temporary folder when absent. */
+  readonly dataDirectoryOf?: (name: string) => string
+  /** How a member's process is started, when not by the program's command alone. */
+  readonly commandOf?: (name: string, command: MemberCommand) => MemberCommand
 }
+
+type MemberCommand = ClusterProgram['command']
 
 export interface Ports {
   readonly client: number
   readonly peer: number
+  /** Where the other members find it, when not at `peer`. */
+  readonly advertisedPeer?: number
 }
 
 /** The state of the key space on one member. */
@@ -59,8 +69,8 @@ export class ProcessCluster {
   test: TestContext | undefined
   readonly #bed: TestBed
   readonly #args: readonly string[]
+  readonly #options: ClusterOptions
   readonly #members: ClusterMember[] = []
-  /** Those that were removed too: their logs are still wanted. */
   readonly #everyone: ClusterMember[] = []
   #memberCount = 0
 
@@ -68,6 +78,7 @@ export class ProcessCluster {
     this.#bed = bed
     this.program = program
     this.#args = options.args ?? []
+    this.#options = options
     this.token = options.token ?? 'test-cluster'
   }
 
@@ -97,6 +108,11 @@ export class ProcessCluster {
   /** The members of the cluster, whether they run or not, without those that were removed. */
   get members(): readonly ClusterMember[] {
     return this.#members
+  }
+
+  /** Those that were removed too. */
+  get everyone(): readonly ClusterMember[] {
+    return this.#everyone
   }
 
   get awake(): readonly ClusterMember[] {
@@ -174,7 +190,7 @@ export class ProcessCluster {
 
   /** Adds a member and starts it, with what the documentation says to give it. */
   async add(options: { isLearner?: boolean; via?: ClusterMember } = {}): Promise<ClusterMember> {
-    const member = this.#newMember(await freePorts())
+    const member = this.#newMember(await this.#nextPorts())
     await this.reconfigure('Cluster.MemberAdd', options.via ?? this.other(), {
       peerURLs: [member.peerUrl],
       isLearner: options.isLearner === true,
@@ -273,7 +289,7 @@ export class ProcessCluster {
 
   async #launchAll({ size = 3, ports }: ClusterOptions): Promise<void> {
     for (let n = 0; n < size; n++) {
-      this.#members.push(this.#newMember(ports?.[n] ?? (await freePorts())))
+      this.#members.push(this.#newMember(ports?.[n] ?? (await this.#nextPorts())))
     }
     for (const member of this.#members) {
       member.launch([
@@ -285,15 +301,23 @@ export class ProcessCluster {
     }
   }
 
+  async #nextPorts(): Promise<Ports> {
+    const { portsOf = freePorts } = this.#options
+    return await portsOf(`m${this.#memberCount + 1}`)
+  }
+
   #newMember(ports: Ports): ClusterMember {
     const name = `m${++this.#memberCount}`
+    const { commandOf, dataDirectoryOf } = this.#options
     const place: MemberPlace = {
       name,
       clientPort: ports.client,
       peerPort: ports.peer,
-      dataDirectory: join(this.#bed.temporaryDirectory(), name),
+      advertisedPeerPort: ports.advertisedPeer,
+      dataDirectory: dataDirectoryOf?.(name) ?? join(this.#bed.temporaryDirectory(), name),
     }
-    const member = new ClusterMember(this.#bed, this.program.command, place)
+    const { command } = this.program
+    const member = new ClusterMember(this.#bed, commandOf?.(name, command) ?? command, place)
     this.#everyone.push(member)
     return member
   }
