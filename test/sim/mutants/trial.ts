@@ -1,0 +1,82 @@
+/** Schedules against one mutant, one after another, until one of them catches it. */
+
+import { fork, type ChildProcess } from 'node:child_process'
+import type { PlanOptions } from '../plan.ts'
+import type { Problem } from '../run.ts'
+import type { Job, JobResult } from '../worker.ts'
+import { catcherOf } from './catcher.ts'
+import type { Mutant } from './mutant.ts'
+import { mutatedBuild } from './mutated-build.ts'
+
+/** A schedule that takes so long does not come to its end. */
+const PATIENCE_MS = 180_000
+const DURATION_MS = 15_000
+
+export type Outcome =
+  | {
+      readonly type: 'caught'
+      readonly schedules: number
+      readonly seed: number
+      readonly profile: string
+      readonly by: string
+      readonly sentence: string
+    }
+  | { readonly type: 'survived'; readonly schedules: number }
+
+export interface TrialOptions {
+  readonly from: number
+  readonly schedulesMax: number
+}
+
+export async function tryMutant(mutant: Mutant, options: TrialOptions): Promise<Outcome> {
+  const { worker, remove } = mutatedBuild(mutant)
+  const child = fork(worker, {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const plan: PlanOptions = {
+    durationMs: DURATION_MS,
+    ...(mutant.profile !== undefined && { profile: mutant.profile }),
+  }
+  try {
+    for (let done = 1; done <= options.schedulesMax; done++) {
+      const seed = options.from + done - 1
+      const { problems, profile } = await runIn(child, { seed, options: plan })
+      const [problem] = problems
+      if (problem === undefined) continue
+      const by = catcherOf(problem)
+      const sentence = problem.sentence.split('\n')[0] ?? ''
+      return { type: 'caught', schedules: done, seed, profile, by, sentence }
+    }
+    return { type: 'survived', schedules: options.schedulesMax }
+  } finally {
+    child.kill('SIGKILL')
+    remove()
+  }
+}
+
+interface Verdict {
+  readonly problems: readonly Problem[]
+  readonly profile: string
+}
+
+function runIn(child: ChildProcess, job: Job): Promise<Verdict> {
+  return new Promise((resolve) => {
+    const end = (verdict: Verdict): void => {
+      clearTimeout(timer)
+      child.off('message', onMessage)
+      child.off('exit', onExit)
+      resolve(verdict)
+    }
+    const fail = (kind: string, sentence: string): void =>
+      end({ problems: [{ kind, sentence }], profile: job.options.profile ?? 'any' })
+    const onMessage = ({ problems, plan }: JobResult): void =>
+      end({ problems, profile: plan.profile })
+    const onExit = (code: number | null): void =>
+      fail('process-ended', `the simulator ended with code ${code}`)
+    const timer = setTimeout(() => fail('hangs', 'the schedule has no end'), PATIENCE_MS)
+    child.on('message', onMessage)
+    child.on('exit', onExit)
+    child.send(job)
+  })
+}
