@@ -9,11 +9,11 @@ import type { RequestStream, ResponseStream } from '../../src/rpc/engine.ts'
 import { StatusError } from '../../src/rpc/status.ts'
 import { Caller } from '../server/support/recipe-bench.ts'
 import { k } from '../server/support/requests.ts'
-import type { KvEvent, Watch, WatchRequest, WatchResponse } from './check/history.ts'
+import type { Watch, WatchRequest, WatchResponse } from './check/history.ts'
 import { Draws } from './draws.ts'
 import type { SimMember } from './member.ts'
 import type { WatcherPlan } from './plan.ts'
-import { kvOf } from './wire.ts'
+import { watchResponseOf } from './wire.ts'
 import type { Commons } from './workload.ts'
 
 const LATENCY_MS = 0.5
@@ -237,7 +237,7 @@ export class SimWatcher {
 
   onResponse(stream: Stream, response: WireResponse): void {
     if (this.#stream !== stream || stream.isOver) return
-    const seen = responseOf(response, this.nowMs)
+    const seen = watchResponseOf(response, this.nowMs)
     stream.responses.push(seen)
     const { world, census } = this.#commons.around
     world.note(seen.revision)
@@ -263,29 +263,4 @@ export class SimWatcher {
       this.#stream = undefined
     }
   }
-}
-
-function responseOf(response: WireResponse, at: number): WatchResponse {
-  const { header, created, canceled, compactRevision, fragment, events } = response
-  const type = canceled
-    ? 'canceled'
-    : created
-      ? 'created'
-      : events.length > 0
-        ? 'events'
-        : 'progress'
-  return {
-    at,
-    revision: header?.revision ?? 0,
-    type,
-    ...(events.length > 0 && { events: events.map(eventOf) }),
-    ...(fragment && { fragment }),
-    ...(compactRevision > 0 && { compactRevision }),
-  }
-}
-
-function eventOf({ type, kv, prevKv }: WireResponse['events'][number]): KvEvent {
-  const none = new Uint8Array(0)
-  const event = { type: type === 0 ? 'put' : 'delete', kv: kvOf(kv ?? none) } as const
-  return prevKv === undefined ? event : { ...event, prevKv: kvOf(prevKv) }
 }

@@ -9,6 +9,7 @@ import type {
   RequestOp,
   ResponseOpInput,
   TxnResponseInput,
+  WatchResponse as WireWatchResponse,
 } from '../../src/rpc/codec/etcdserverpb.ts'
 import {
   bytes,
@@ -25,6 +26,7 @@ import type {
   DeleteRequest,
   Failure,
   KeyValue,
+  KvEvent,
   PutRequest,
   RangeRequest,
   Request,
@@ -32,6 +34,7 @@ import type {
   TxnOperation,
   TxnOperationResult,
   TxnRequest,
+  WatchResponse,
 } from './check/history.ts'
 
 export interface WireCall {
@@ -224,4 +227,29 @@ export function failureOf(message: string): Failure | undefined {
   if (message.includes('rpc not supported for learner')) return 'refused'
   if (message.includes('too many requests')) return 'refused'
   return undefined
+}
+
+export function watchResponseOf(response: WireWatchResponse, at: number): WatchResponse {
+  const { header, created, canceled, compactRevision, fragment, events } = response
+  const type = canceled
+    ? 'canceled'
+    : created
+      ? 'created'
+      : events.length > 0
+        ? 'events'
+        : 'progress'
+  return {
+    at,
+    revision: header?.revision ?? 0,
+    type,
+    ...(events.length > 0 && { events: events.map(eventOf) }),
+    ...(fragment && { fragment }),
+    ...(compactRevision > 0 && { compactRevision }),
+  }
+}
+
+function eventOf({ type, kv, prevKv }: WireWatchResponse['events'][number]): KvEvent {
+  const none = new Uint8Array(0)
+  const event = { type: type === 0 ? 'put' : 'delete', kv: kvOf(kv ?? none) } as const
+  return prevKv === undefined ? event : { ...event, prevKv: kvOf(prevKv) }
 }

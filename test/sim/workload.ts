@@ -1,10 +1,11 @@
 /** Clients that put, read, compare, lease and lock, each one thing after another. */
 
-import type { Outcome, Request, TxnOperation } from './check/history.ts'
+import type { Outcome, Request } from './check/history.ts'
 import type { Recorder } from './client.ts'
 import { Draws } from './draws.ts'
 import type { SimMember, Surroundings } from './member.ts'
 import type { Action, ClientPlan } from './plan.ts'
+import { RequestMaker } from './request-maker.ts'
 
 /** What clients share: which members there are, and what one knows of the others' doings. */
 export interface Commons {
@@ -26,14 +27,15 @@ export class SimClient {
   readonly #plan: ClientPlan
   readonly #name: string
   readonly #draws: Draws
+  readonly #requests: RequestMaker
   #member: SimMember
-  #values = 0
 
   constructor(commons: Commons, plan: ClientPlan) {
     this.#commons = commons
     this.#plan = plan
     this.#name = `c${plan.number}`
     this.#draws = new Draws(commons.around.plan.seed, `client ${plan.number}`)
+    this.#requests = new RequestMaker(this.#name, this.#draws, commons, commons.around.plan.keys)
     this.#member = commons.members[plan.number % commons.members.length]!
   }
 
@@ -59,87 +61,7 @@ export class SimClient {
   async #act(action: Action): Promise<Outcome> {
     if (action === 'lock') return this.#lock()
     if (action === 'grant') return this.#grant()
-    return this.#ask(this.#request(action))
-  }
-
-  #request(action: Exclude<Action, 'lock' | 'grant'>): Request {
-    const draws = this.#draws
-    const key = this.#key()
-    switch (action) {
-      case 'put':
-        return {
-          type: 'put',
-          key,
-          value: this.#value(),
-          ...(draws.chance(0.3) && { prevKv: true }),
-        }
-      case 'leased-put': {
-        const lease = this.#lease()
-        return { type: 'put', key, value: this.#value(), ...(lease !== 0n && { lease }) }
-      }
-      case 'delete': {
-        const wide = draws.chance(0.15) ? { rangeEnd: 'l' } : {}
-        return { type: 'delete', key, ...wide, ...(draws.chance(0.5) && { prevKv: true }) }
-      }
-      case 'range':
-        return { type: 'range', key, ...this.#width() }
-      case 'local-range':
-        return { type: 'range', key, ...this.#width(), serializable: true }
-      case 'old-range': {
-        const revision = Math.max(1, this.#commons.highestRevision - draws.below(40) + 1)
-        const local = draws.chance(0.3) ? { serializable: true } : {}
-        return { type: 'range', key, ...this.#width(), revision, ...local }
-      }
-      case 'txn':
-        return this.#compareAndPut(key)
-      case 'big-txn':
-        return this.#bigTxn(key)
-      case 'compact':
-        return {
-          type: 'compact',
-          revision: Math.max(1, this.#commons.highestRevision - draws.below(30)),
-        }
-      case 'renew':
-        return { type: 'lease-keep-alive', lease: this.#lease() || 1n }
-      case 'revoke':
-        return { type: 'lease-revoke', lease: this.#lease() || 1n }
-      case 'time-to-live':
-        return { type: 'lease-time-to-live', lease: this.#lease() || 1n }
-    }
-  }
-
-  #width(): { rangeEnd?: string; limit?: number } {
-    const draws = this.#draws
-    if (draws.chance(0.5)) return {}
-    const limit = draws.chance(0.3) ? { limit: draws.between(1, 3) } : {}
-    return { rangeEnd: draws.pick(['l', '\0']), ...limit }
-  }
-
-  #compareAndPut(key: string): Request {
-    const draws = this.#draws
-    const revision = Math.max(0, this.#commons.highestRevision - draws.below(8))
-    const compare = draws.pick([
-      { key, target: 'mod', result: 'equal', operand: revision },
-      { key, target: 'mod', result: 'less', operand: revision },
-      { key, target: 'create', result: 'equal', operand: 0 },
-      { key, target: 'version', result: 'greater', operand: draws.below(4) },
-    ] as const)
-    const put = { type: 'put', key, value: this.#value() } as const
-    const failure: TxnOperation[] = draws.chance(0.5) ? [{ type: 'range', key }] : []
-    return { type: 'txn', compares: [compare], success: [put], failure }
-  }
-
-  /** Several keys at once, each written at most once. */
-  #bigTxn(key: string): Request {
-    const other = this.#key()
-    const success: TxnOperation[] = [
-      { type: 'range', key: 'k', rangeEnd: 'l' },
-      { type: 'put', key, value: this.#value(), prevKv: true },
-      { type: 'put', key: `t${this.#plan.number}`, value: this.#value() },
-    ]
-    if (other !== key) success.push({ type: 'delete', key: other })
-    success.push({ type: 'range', key: 'k', rangeEnd: '\0' })
-    return { type: 'txn', compares: [], success, failure: [] }
+    return this.#ask(this.#requests.make(action))
   }
 
   async #grant(): Promise<Outcome> {
@@ -148,7 +70,7 @@ export class SimClient {
     const outcome = await this.#ask({ type: 'lease-grant', lease, ttl })
     if (outcome.type === 'failed') return outcome
     this.#commons.leases.push(lease)
-    const value = this.#value()
+    const value = this.#requests.value()
     return this.#ask({ type: 'put', key: `l${lease}`, value, lease })
   }
 
@@ -208,20 +130,5 @@ export class SimClient {
     if (result.type === 'lease-keep-alive' && result.ttl > 0 && !this.#member.isLeader) {
       census.count('renewed at a follower')
     }
-  }
-
-  #key(): string {
-    return `k${this.#draws.below(this.#commons.around.plan.keys)}`
-  }
-
-  #lease(): bigint {
-    const { leases } = this.#commons
-    const recent = leases.slice(-6)
-    return recent.length === 0 ? 0n : this.#draws.pick(recent)
-  }
-
-  /** Never the same twice. */
-  #value(): string {
-    return `${this.#name}.${++this.#values}`
   }
 }
