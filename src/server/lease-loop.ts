@@ -41,6 +41,8 @@ export interface LeaseLoopOptions {
   readonly electionMs: number
   /** How long a call may wait for a leader or for a revocation. */
   readonly timeoutMs: number
+  /** What a lease with more than this left has left is saved this often. */
+  readonly checkpointIntervalMs: number
 }
 
 type Refusal = { readonly ok: false; readonly error: ErrorName }
@@ -62,7 +64,6 @@ const REVOKES_IN_FLIGHT_MAX = 16
 const REVOKE_RETRY_MS = 500
 /** A leader that gave no answer is asked again after this long, or when another one is known. */
 const ASK_RETRY_MS = 100
-const CHECKPOINT_INTERVAL_MS = 5 * 60 * 1000
 const CHECKPOINTS_PER_ENTRY = 1000
 
 /** Why a wait came to its end. 'changed' means: look again. */
@@ -98,7 +99,7 @@ export class LeaseLoop {
     this.#lessor = new Lessor(table, {
       clock: ports.clock,
       extendMs: options.electionMs,
-      checkpointIntervalMs: CHECKPOINT_INTERVAL_MS,
+      checkpointIntervalMs: options.checkpointIntervalMs,
     })
     table.observe({
       onGranted: (lease) => this.#onGranted(lease),

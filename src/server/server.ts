@@ -11,6 +11,7 @@ import type { Clock, Logger, Random } from '../base/ports.ts'
 import { LeaseIds } from '../lease/lease-ids.ts'
 import type { Commit } from '../mvcc/store.ts'
 import { WatchHub } from '../mvcc/watch-hub.ts'
+import type { WatchLimits } from '../mvcc/watch-limits.ts'
 import type { Transport } from '../peer/ports.ts'
 import {
   NO_MEMBER,
@@ -75,6 +76,12 @@ export interface ServerOptions {
   readonly maxTxnOps: number
   /** Time between two progress notifications of a watch; 10 minutes when absent. */
   readonly watchProgressNotifyIntervalMs?: number
+  /** What watching may cost; the defaults of `mvcc/watch-limits` when absent. */
+  readonly watchLimits?: WatchLimits
+  /** Where the response of a watch that takes fragments is cut; a request's size when absent. */
+  readonly watchFragmentBytes?: number
+  /** Time between two checkpoints of what a long lease has left; 5 minutes when absent. */
+  readonly leaseCheckpointIntervalMs?: number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -95,6 +102,9 @@ const REQUEST_BASE_TIMEOUT_MS = 5000
 /** How long a member that stops waits for another one to lead. */
 const HAND_OVER_LIMIT_MS = 500
 const WATCH_PROGRESS_NOTIFY_MS = 600_000
+/** Beyond max-request-bytes, as etcd allows for gRPC: where fragments are cut. */
+const GRPC_OVERHEAD_BYTES = 512 * 1024
+const LEASE_CHECKPOINT_MS = 300_000
 
 export class Server {
   readonly metrics = new Metrics()
@@ -140,7 +150,7 @@ export class Server {
     this.#applier = new Applier(member.store, member.leases, member.checkpoint, (commit) =>
       this.#onCommit(commit),
     )
-    this.#watchHub = new WatchHub(member.store)
+    this.#watchHub = new WatchHub(member.store, options.watchLimits)
     this.#watchFeeder = new WatchFeeder(this.#watchHub)
     const onSynced = (seconds: number): void => this.metrics.walFsync.observe(seconds)
     this.#raftNode = new RaftNode(member.raw, storage.log, {
@@ -164,7 +174,7 @@ export class Server {
     })
     this.#readIndex = new ReadIndex(this.#readSource(), clock, requestTimeoutMs)
     this.#watch = new WatchService(this.#watchHub, this.#headers, {
-      maxRequestBytes: options.maxRequestBytes,
+      fragmentBytes: options.watchFragmentBytes ?? options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
       progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs ?? WATCH_PROGRESS_NOTIFY_MS,
       electionMs: options.electionMs,
       clock,
@@ -450,7 +460,7 @@ export class Server {
   }
 
   #newLeaseLoop(timeoutMs: number): LeaseLoop {
-    const { clock, logger, electionMs } = this.#options
+    const { clock, logger, electionMs, leaseCheckpointIntervalMs } = this.#options
     const raftNode = this.#raftNode
     const applier = this.#applier
     const ports = {
@@ -468,7 +478,8 @@ export class Server {
       renewAt: (leader: MemberId, id: bigint) => this.peers.calls.renew(leader, id),
       remainingAt: (leader: MemberId, id: bigint) => this.peers.calls.remaining(leader, id),
     }
-    return new LeaseLoop(applier.leases, ports, { electionMs, timeoutMs })
+    const checkpointIntervalMs = leaseCheckpointIntervalMs ?? LEASE_CHECKPOINT_MS
+    return new LeaseLoop(applier.leases, ports, { electionMs, timeoutMs, checkpointIntervalMs })
   }
 
   #startPeers(): void {

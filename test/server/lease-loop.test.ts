@@ -30,7 +30,11 @@ class Subject implements LeaseLoopPorts {
   #index = 0
 
   constructor() {
-    this.loop = new LeaseLoop(this.table, this, { electionMs: ELECTION_MS, timeoutMs: TIMEOUT_MS })
+    this.loop = new LeaseLoop(this.table, this, {
+      electionMs: ELECTION_MS,
+      timeoutMs: TIMEOUT_MS,
+      checkpointIntervalMs: 300_000,
+    })
     this.loop.onAdvanced()
   }
 
@@ -422,6 +426,10 @@ test.each([
   [5000, 8],
 ])('with an election timeout of %i ms the smallest TTL is %i s', (electionMs, ttl) => {
   const subject = new Subject()
-  const loop = new LeaseLoop(new LeaseTable(), subject, { electionMs, timeoutMs: TIMEOUT_MS })
+  const loop = new LeaseLoop(new LeaseTable(), subject, {
+    electionMs,
+    timeoutMs: TIMEOUT_MS,
+    checkpointIntervalMs: 300_000,
+  })
   expect(loop.minimumTtl).toBe(ttl)
 })

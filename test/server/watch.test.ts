@@ -111,7 +111,7 @@ class Setting {
     this.hub,
     new ResponseHeaders(CLUSTER_ID, MEMBER_ID, () => 7),
     {
-      maxRequestBytes: 1000,
+      fragmentBytes: 1000 + 512 * 1024,
       progressNotifyIntervalMs: 1000,
       electionMs: 1000,
       clock: this.clock,

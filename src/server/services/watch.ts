@@ -15,8 +15,6 @@ import type { ResponseHeaders } from '../response-header.ts'
 import { WatchCall, type WatchCallParts } from '../watch-call.ts'
 import { WatchResponses } from '../watch-response.ts'
 
-/** Beyond max-request-bytes, as etcd allows for gRPC: where fragments are cut. */
-const GRPC_OVERHEAD_BYTES = 512 * 1024
 /** How long calls are flushed before others have their turn, and how often that is looked at. */
 const FLUSH_SLICE_MS = 4
 const FLUSH_BATCH = 16
@@ -24,7 +22,8 @@ const FLUSH_BATCH = 16
 const PROGRESS_JITTER = 0.1
 
 export interface WatchServiceOptions {
-  readonly maxRequestBytes: number
+  /** A response that may be fragmented is cut here. */
+  readonly fragmentBytes: number
   readonly progressNotifyIntervalMs: number
   readonly electionMs: number
   readonly clock: Clock
@@ -49,7 +48,7 @@ export class WatchService {
     this.#needLeader = new NeedLeader(options.clock, options.electionMs)
     this.#parts = {
       hub,
-      responses: new WatchResponses(headers, options.maxRequestBytes + GRPC_OVERHEAD_BYTES),
+      responses: new WatchResponses(headers, options.fragmentBytes),
       onOutput: (call) => this.#plan(call),
       onProgressWanted: (call) => this.#startProgress(call),
       onSentEvents: (count) => (this.sentEvents += count),
