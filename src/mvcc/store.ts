@@ -22,6 +22,7 @@ import { historyOf, type HistoricChange } from './history.ts'
 import type { KeyVersion } from './key-index.ts'
 import type { EncodedKeyValue } from './kv.ts'
 import { RangeCursor } from './range-cursor.ts'
+import { RecordCache } from './record-cache.ts'
 import { restoreIndex, type LeaseObserver, type StoreMarks } from './restore.ts'
 import { encodeRevision, type Revision } from './revision.ts'
 import { TreeIndex } from './tree-index.ts'
@@ -55,12 +56,16 @@ export interface Pin {
   release(): void
 }
 
+/** Memory for records that were read lately. */
+const RECORD_CACHE_BYTES = 128 * 1024 * 1024
+
 /** An empty store, as in etcd: the first write makes revision 2. */
 const EMPTY: StoreMarks = { revision: 1, compactedRevision: -1, finishedCompactRevision: -1 }
 
 export class Store {
   #backend: Backend
   #index: TreeIndex
+  readonly #records: RecordCache
   readonly #pins: Set<Pin>
   readonly #onWriteEnd: (revision: number) => void
   #currentRevision: number
@@ -76,6 +81,7 @@ export class Store {
   constructor(backend: Backend, index = new TreeIndex(), marks = EMPTY) {
     this.#backend = backend
     this.#index = index
+    this.#records = new RecordCache(RECORD_CACHE_BYTES)
     this.#pins = new Set()
     this.#onWriteEnd = (revision) => {
       assert(revision - this.#currentRevision <= 1, 'the revision grows by at most 1')
@@ -141,6 +147,7 @@ export class Store {
     this.#generation++
     this.#backend = restored.#backend
     this.#index = restored.#index
+    this.#records.clear()
     this.#currentRevision = currentRevision
     this.#compactedRevision = compactedRevision
     this.#finishedCompactRevision = restored.#finishedCompactRevision
@@ -209,8 +216,12 @@ export class Store {
 
   /** The record of a version that the index gave. */
   record(revision: Revision): EncodedKeyValue {
+    const { main, sub } = revision
+    const kept = this.#records.get(main, sub)
+    if (kept !== undefined) return kept
     const record = this.#backend.get(encodeRevision(revision))
-    if (record === undefined) assert(false, 'a version has its record', { ...revision })
+    if (record === undefined) assert(false, 'a version has its record', { main, sub })
+    this.#records.add(main, sub, record)
     return record
   }
 

@@ -5,7 +5,7 @@ import { crc32c } from '../../src/base/crc32c.ts'
 import { keyRange, type KeyRange } from '../../src/base/key-range.ts'
 import { keyFromText, type Key } from '../../src/base/key.ts'
 import type { Compaction } from '../../src/mvcc/compaction.ts'
-import { decodeKeyValue } from '../../src/mvcc/kv.ts'
+import { decodeKeyValue, valueOf } from '../../src/mvcc/kv.ts'
 import type { RangeCursor } from '../../src/mvcc/range-cursor.ts'
 import { Store, type KeyVersion, type Pin } from '../../src/mvcc/store.ts'
 import type { WriteTransaction } from '../../src/mvcc/write-transaction.ts'
@@ -595,6 +595,18 @@ describe('Store', () => {
     expect(() => cursor.next(2)).toThrow('outlives the state')
     await expect(history.next()).rejects.toThrow('outlives the state')
     expect(store.cursor({ type: 'all' }, store.currentRevision).next(99)).toHaveLength(31)
+  })
+
+  it('reads the records of the state it has adopted, and none that it read before', () => {
+    const store = new Store(new MemoryBackend())
+    const newer = new Store(new MemoryBackend())
+    writeOne(store, 'k', 'wrong')
+    writeOne(newer, 'k', 'right')
+    writeOne(newer, 'l', 'v')
+    const { modRevision } = store.versionAt(keyFromText('k'), 2)!
+    expect(valueOf(store.record(modRevision))).toEqual(Buffer.from('wrong'))
+    store.adopt(newer)
+    expect(valueOf(store.record(modRevision))).toEqual(Buffer.from('right'))
   })
 
   it('adopts no state that is older, and none while it is written to or pinned', async () => {
