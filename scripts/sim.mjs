@@ -1,5 +1,6 @@
 // Builds the simulator with the server's sources when one is newer than the last build, and runs it;
-// with `mutants` as the first argument: against the server with known bugs in it.
+// with `mutants` as the first argument: against the server with known bugs in it, with `check`: the
+// judge of saved histories.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
@@ -7,8 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const output = path.join(root, 'dist-bench/sim')
-const isMutants = process.argv[2] === 'mutants'
-const entry = path.join(output, 'test/sim', isMutants ? 'mutants/cli.js' : 'cli.js')
+const commands = ['mutants', 'check']
+const command = commands.find((name) => name === process.argv[2])
+const entry = path.join(output, 'test/sim', command ?? '', 'cli.js')
 const stamp = path.join(output, '.tsbuildinfo')
 const sources = ['src', 'test/sim', 'test/server/support', 'test/support']
 
@@ -33,4 +35,4 @@ function run(args) {
 if (modifiedAt(entry) === 0 || modifiedAt(stamp) < newestSource()) {
   run([path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'test/sim/tsconfig.json'])
 }
-run(['--enable-source-maps', entry, ...process.argv.slice(isMutants ? 3 : 2)])
+run(['--enable-source-maps', entry, ...process.argv.slice(command === undefined ? 2 : 3)])

@@ -106,8 +106,7 @@ export class Recorder {
     )
     this.#pending.delete(id)
     const outcome = outcomeOf(request, answer)
-    const isNothing = request.type === 'unlock' && outcome.type === 'failed'
-    if (!isNothing) this.operations.push({ ...call, returnedAt: world.nowMs, outcome })
+    this.operations.push({ ...call, returnedAt: world.nowMs, outcome })
     census.tally('operation')
     census.tally(`operation ${outcome.type}`)
     if (outcome.type === 'unknown') {

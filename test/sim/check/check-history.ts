@@ -8,11 +8,18 @@ import { checkMembers } from './member-checks.ts'
 import { checkRevisionOrder } from './revision-order.ts'
 import type { Violation } from './violation.ts'
 import { checkWatches } from './watch-checks.ts'
+import { missingFromWriteLog } from './write-log.ts'
 
 export interface CheckOptions {
   readonly leases?: LeaseCheckOptions
   /** In the end the cluster was whole: members have everything, and open watches were told it. */
   readonly converged?: boolean
+  /**
+   * Every revision has to be in the write log, which is a member's log or what a watch of everything
+   * was told: what neither shows is undecided. For runs on real processes, which have no other
+   * witness of a write that was acknowledged and that nobody reads.
+   */
+  readonly requireWriteLog?: boolean
 }
 
 export interface Verdict {
@@ -22,7 +29,7 @@ export interface Verdict {
 }
 
 export function checkHistory(history: History, options: CheckOptions = {}): Verdict {
-  const { converged = false, leases = {} } = options
+  const { converged = false, leases = {}, requireWriteLog = false } = options
   const order = checkRevisionOrder(history)
   const violations = [
     ...order.violations,
@@ -32,5 +39,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): Verd
     ...checkLocks(history, order, leases),
   ]
   if (violations.length > 0) violations.push(...lostWrites(history, order))
-  return { violations, unknowns: order.unknowns }
+  const missing = requireWriteLog ? missingFromWriteLog(history, order.model.revision) : undefined
+  const unknowns = missing === undefined ? order.unknowns : [...order.unknowns, missing]
+  return { violations, unknowns }
 }

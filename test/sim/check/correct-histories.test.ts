@@ -20,6 +20,7 @@ type Shape = Omit<RandomHistoryOptions, 'seed'>
 
 const SHAPES: Readonly<Record<string, Shape>> = {
   'with a watch of everything': { compactions: true, unknown: 0.1 },
+  'as real processes are seen': { unknown: 0.1, observers: 3 },
   'with logs': { compactions: true, logs: true, unknown: 0.1, watches: 6 },
   'about single keys': { simple: true, unknown: 0.1, clients: 8 },
   'with leases': { leases: true, unknown: 0.1, operations: 90 },

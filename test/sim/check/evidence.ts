@@ -7,7 +7,6 @@
  */
 
 import {
-  isEverything,
   type History,
   type KeyValue,
   type KvEvent,
@@ -17,6 +16,7 @@ import {
 } from './history.ts'
 import { eventsText, eventText } from './differences.ts'
 import { kvsOf } from './steps.ts'
+import { isOfEverything, toldRevisions } from './write-log.ts'
 
 export type Evidence =
   /** All changes of the revision, in order. */
@@ -58,22 +58,12 @@ export class EvidenceOfGaps {
     for (const { revision, events } of changes) this.#vote(revision, events, 1000)
   }
 
-  #addWatch({ request, responses }: Watch): void {
-    const isFull = isEverything(request) && !request.noPut && !request.noDelete
-    const byRevision = new Map<number, KvEvent[]>()
-    for (const { events = [] } of responses) {
-      for (const event of events) {
-        const { modRevision } = event.kv
-        if (!this.#isGap(modRevision)) continue
-        const told = byRevision.get(modRevision) ?? []
-        byRevision.set(modRevision, told)
-        if (!told.some(({ kv }) => kv.key === event.kv.key)) told.push(event)
-        if (event.prevKv !== undefined) this.#addKv(event.prevKv)
-      }
-    }
-    for (const [revision, events] of byRevision) {
-      if (isFull) this.#vote(revision, events, 1)
+  #addWatch(watch: Watch): void {
+    const isFull = isOfEverything(watch)
+    for (const { revision, events, isWhole } of toldRevisions(watch, this.#isGap)) {
+      if (isFull && isWhole) this.#vote(revision, events, 1)
       else for (const event of events) this.#addPart(event)
+      for (const { prevKv } of events) if (prevKv !== undefined) this.#addKv(prevKv)
     }
   }
 

@@ -1,7 +1,18 @@
 /**
  * A history as JSON lines, so that a run can be judged again. Every line stands for itself, and a
  * watch is spread over several, so that a recorder writes as things happen and what a crashed run
- * has left can be read. Field names are shortened; a lease id is decimal text.
+ * has left can be read:
+ *
+ *     {"line":"operation","op":{"id":7,"client":"c1","member":"m2","from":12.5,"to":14,
+ *       "q":{"t":"put","k":"a","v":"x","l":"42"},"o":{"t":"ok","r":9,"a":{"t":"put"}}}}
+ *     {"line":"watch","watch":{"id":3,…}}  {"line":"told","watch":3,"response":{…}}
+ *     {"line":"watch-end","watch":3,"end":{…}}  {"line":"final","final":{…}}
+ *     {"line":"options","options":{"converged":true,"leases":{"clockRateError":0.01}}}
+ *
+ * The fields are those of `history.ts`, shortened as SHORT below says. JSON has no 64-bit numbers,
+ * so a lease id is decimal text, and becomes a bigint again because of its field's name; keys and
+ * values are latin1 text, which JSON keeps byte for byte. An operation is written once, when its
+ * outcome is known; one that is still open when the run ends is written as unknown.
  */
 
 import type {
@@ -15,6 +26,7 @@ import type {
   WatchEnd,
   WatchResponse,
 } from './history.ts'
+import type { JudgeOptions } from './judge.ts'
 
 export type HistoryLine =
   | { readonly line: 'operation'; readonly operation: Operation }
@@ -24,6 +36,8 @@ export type HistoryLine =
   | { readonly line: 'final'; readonly final: FinalState }
   | { readonly line: 'hash'; readonly hash: StateHash }
   | { readonly line: 'log'; readonly member: string; readonly changes: RevisionChanges }
+  /** How the run wants to be judged; the last one holds. */
+  | { readonly line: 'options'; readonly options: JudgeOptions }
 
 const SHORT: Readonly<Record<string, string>> = {
   key: 'k',
@@ -100,6 +114,7 @@ export class HistoryReader {
   readonly #finals: FinalState[] = []
   readonly #hashes: StateHash[] = []
   readonly #logs = new Map<string, RevisionChanges[]>()
+  options: JudgeOptions = {}
 
   add(text: string): void {
     if (text.trim() === '') return
@@ -122,6 +137,9 @@ export class HistoryReader {
         return
       case 'hash':
         this.#hashes.push(line.hash)
+        return
+      case 'options':
+        this.options = line.options
         return
       case 'log': {
         const changes = this.#logs.get(line.member) ?? []

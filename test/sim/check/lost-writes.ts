@@ -5,10 +5,11 @@
  */
 
 import { eventsText, kvText } from './differences.ts'
-import { isEverything, type History, type KeyValue, type KvEvent } from './history.ts'
+import type { History, KeyValue } from './history.ts'
 import type { RevisionOrder } from './revision-order.ts'
 import { kvsOf, leavesOf, type Step } from './steps.ts'
 import type { Violation } from './violation.ts'
+import { isOfEverything, toldRevisions } from './write-log.ts'
 
 export function lostWrites(history: History, order: RevisionOrder): Violation[] {
   const writers = writersByValue(order)
@@ -38,20 +39,15 @@ function* unseenWrites(
   { watches }: History,
   { log, madeBy }: RevisionOrder,
 ): Generator<Violation & { readonly revision: number }> {
-  for (const { id, request, responses } of watches) {
-    if (!isEverything(request) || request.noPut || request.noDelete) continue
-    const told = new Map<number, KvEvent[]>()
-    for (const event of responses.flatMap(({ events = [] }) => events)) {
-      const { modRevision } = event.kv
-      told.set(modRevision, [...(told.get(modRevision) ?? []), event])
-    }
-    for (const [revision, events] of told) {
+  for (const watch of watches) {
+    if (!isOfEverything(watch)) continue
+    for (const { revision, events } of toldRevisions(watch)) {
       const maker = madeBy.get(revision)
       if (maker?.outcome.type !== 'ok') continue
       const keys = new Set(log[revision]?.map(({ kv }) => kv.key))
       if (events.some(({ kv }) => keys.has(kv.key))) continue
-      const sentence = `revision ${revision} was answered to ${maker.what}, but watch ${id} was told ${eventsText(events)}`
-      yield { kind: 'lost-write', sentence, operations: [maker.id], watch: id, revision }
+      const sentence = `revision ${revision} was answered to ${maker.what}, but watch ${watch.id} was told ${eventsText(events)}`
+      yield { kind: 'lost-write', sentence, operations: [maker.id], watch: watch.id, revision }
     }
   }
 }

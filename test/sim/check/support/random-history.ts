@@ -32,6 +32,8 @@ export interface RandomHistoryOptions {
   readonly watches?: number
   /** Members tell their logs; else one watch sees everything. */
   readonly logs?: boolean
+  /** Instead of the one watch that never breaks: so many that do, and are resumed. */
+  readonly observers?: number
   /** Neither logs nor a watch that sees everything. */
   readonly blind?: boolean
   readonly fault?: Fault
@@ -72,7 +74,7 @@ class Run {
 
   history(): History {
     const { clients = 4, watches = 3, logs = false, blind = false } = this.#options
-    if (!logs && !blind) this.#watches.observe()
+    if (!logs && !blind) this.#observe()
     for (let i = 0; i < clients; i++) this.#start(`c${i + 1}`)
     for (let i = 0; i < watches; i++) this.#planWatch(clients)
     this.#agenda.run()
@@ -94,6 +96,13 @@ class Run {
     this.#active++
     const client: Client = { name, session: 0n, holds: undefined }
     this.#agenda.at(this.#random.between(0, 3), () => this.#turn(client))
+  }
+
+  #observe(): void {
+    const { observers } = this.#options
+    if (observers === undefined) return this.#watches.observe()
+    const request = { ...EVERYTHING, startRevision: 1, prevKv: true, fragment: true }
+    for (let i = 0; i < observers; i++) this.#watches.watch(request, () => this.#active > 0)
   }
 
   #planWatch(clients: number): void {
