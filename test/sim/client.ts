@@ -7,15 +7,8 @@ import type { TestServer } from '../server/support/test-server.ts'
 import type { Operation, Outcome, Request } from './check/history.ts'
 import type { Draws } from './draws.ts'
 import type { SimMember, Surroundings } from './member.ts'
-import { answerOf, failureOf, wireCall } from './wire.ts'
-
-export type Answer =
-  | { readonly type: 'answered'; readonly response: object }
-  | { readonly type: 'refused'; readonly message: string }
-  /** Nobody was there to hear it. */
-  | { readonly type: 'unreachable' }
-  | { readonly type: 'broken' }
-  | { readonly type: 'timeout' }
+import { outcomeOf, type Answer } from './outcome.ts'
+import { wireCall } from './wire.ts'
 
 const LATENCY_MS = 0.3
 
@@ -146,22 +139,4 @@ function keepAlive(test: TestServer, id: bigint): Promise<object> {
     }
     test.bidi('Lease.LeaseKeepAlive', requests, responses)
   })
-}
-
-function outcomeOf(request: Request, answer: Answer): Outcome {
-  switch (answer.type) {
-    case 'answered':
-      return { type: 'ok', ...answerOf(request, answer.response) }
-    case 'unreachable':
-      return { type: 'failed', error: 'refused' }
-    case 'refused': {
-      const { message } = answer
-      // A lock is several requests: one of them may have taken effect.
-      const error = request.type === 'lock' ? undefined : failureOf(message)
-      if (error !== undefined) return { type: 'failed', error }
-      return { type: 'unknown', error: message }
-    }
-    default:
-      return { type: 'unknown', error: answer.type }
-  }
 }

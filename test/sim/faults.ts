@@ -3,10 +3,11 @@
 import type { AddedMember } from '../server/support/client.ts'
 import type { MemberListResponseInput } from '../../src/rpc/codec/etcdserverpb.ts'
 import type { Member as ClusterMember } from '../../src/server/membership.ts'
-import { ask, type Answer } from './client.ts'
+import { ask } from './client.ts'
 import { Draws } from './draws.ts'
 import { ELECTION_MS, joinedOrigin, peerUrlOf, SimMember } from './member.ts'
 import type { Fault, Target } from './fault-plan.ts'
+import type { Answer } from './outcome.ts'
 import type { Commons } from './workload.ts'
 
 const MEMBERS_MAX = 7
