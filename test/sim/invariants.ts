@@ -1,8 +1,9 @@
 /**
  * What must hold at every step, whatever clients see: one leader in a term, and a leader has all
- * that was committed; entries of equal index and term are equal; what was committed at an index
- * stays; nobody votes twice or forgets a term that it acted in; equal state at equal applied index; a revision is made of
- * the same changes wherever and however often it is applied.
+ * that was committed; entries of equal index and term are equal, and so are those before them; what
+ * was committed at an index stays; nobody votes twice or forgets a term that it acted in; one
+ * membership change at a time; equal state at equal applied index; a revision is made of the same
+ * changes wherever and however often it is applied. What must be on disk: promises.ts.
  */
 
 import { crc32c } from '../../src/base/crc32c.ts'
@@ -10,9 +11,11 @@ import type { Commit } from '../../src/mvcc/change.ts'
 import { decodeKeyValue } from '../../src/mvcc/kv.ts'
 import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { Entry, MemberId, Message, Ready } from '../../src/raft/types.ts'
+import type { MemoryLogDisk } from '../../src/storage/memory-raft-log-store.ts'
 import { StateHash, type StatePoint } from '../../src/server/state-hash.ts'
 import type { Census } from './census.ts'
 import type { KvEvent, MemberLog, RevisionChanges } from './check/history.ts'
+import { Promises, ReadBounds } from './promises.ts'
 import type { Owner, World } from './world.ts'
 
 interface Fingerprint {
@@ -32,6 +35,8 @@ export class Invariants {
   readonly #leaders = new Map<number, MemberId>()
   readonly #candidates = new Map<number, Set<MemberId>>()
   readonly #entries = new Map<string, Fingerprint>()
+  /** By index and term, the term of the entry before. */
+  readonly #before = new Map<string, number>()
   readonly #committed = new Map<number, Fingerprint>()
   readonly #states = new Map<number, Fingerprint>()
   readonly #revisions = new Map<number, { readonly hash: number; readonly by: string }>()
@@ -40,6 +45,7 @@ export class Invariants {
   readonly #promised = new Map<MemberId, number>()
   readonly #votes = new Map<string, MemberId>()
   readonly #isSnapshotUnderWay: () => boolean
+  readonly promises: Promises
   #committedIndex = 0
 
   constructor(
@@ -52,6 +58,7 @@ export class Invariants {
     this.#world = world
     this.#census = census
     this.#report = report
+    this.promises = new Promises(report)
   }
 
   get leaderTerms(): number {
@@ -67,13 +74,18 @@ export class Invariants {
   }
 
   /** Looks at everything that Raft hands out. */
-  watch(raw: RawNode, owner: Owner): void {
+  watch(raw: RawNode, owner: Owner, disk: MemoryLogDisk): void {
     const ready = raw.ready.bind(raw)
+    const reads = new ReadBounds(this.#report, () => this.#committedIndex)
+    reads.watch(raw)
+    this.promises.onLife(raw.id, disk)
     let commit = 0
     let appended = 0
     raw.ready = () => {
       const result = ready()
       this.#onReady(raw, owner, result)
+      this.promises.onReady(raw, owner.name, result)
+      reads.onReady(owner.name, result)
       if (raw.committed < commit) {
         this.#report(
           'commit-went-back',
@@ -103,7 +115,7 @@ export class Invariants {
     const role = ready.softState?.role
     if (role === 'leader') this.#onLeader(raw, owner)
     if (role === 'candidate') this.#onCandidate(id, term)
-    for (const entry of ready.append?.entries ?? []) this.#onAppended(entry, owner)
+    for (const entry of ready.append?.entries ?? []) this.#onAppended(raw, entry, owner)
     for (const entry of ready.committedEntries) this.#onCommitted(entry, owner)
   }
 
@@ -153,8 +165,10 @@ export class Invariants {
     )
   }
 
-  #onAppended(entry: Entry, owner: Owner): void {
+  #onAppended(raw: RawNode, entry: Entry, owner: Owner): void {
     const name = `${entry.index}/${entry.term}`
+    if (entry.type === 'EntryConfChange') this.#onConfChange(raw, entry, owner)
+    this.#follows(name, raw.entry(entry.index - 1)?.term, owner)
     this.#same(
       this.#entries,
       name,
@@ -162,6 +176,38 @@ export class Invariants {
       owner,
       'log-mismatch',
       `entry ${entry.index} of term ${entry.term}`,
+    )
+  }
+
+  /** Log matching (Raft §5.3): who has this entry has the same one before it. */
+  #follows(name: string, before: number | undefined, owner: Owner): void {
+    if (before === undefined) return
+    const known = this.#before.get(name)
+    if (known === undefined) this.#before.set(name, before)
+    else if (known !== before) {
+      this.#report(
+        'log-mismatch',
+        `at ${owner.name} entry ${name} follows one of term ${before}, elsewhere one of term ${known}`,
+      )
+    }
+  }
+
+  /** A leader changes the membership one by one, and after its own term has begun. */
+  #onConfChange(raw: RawNode, entry: Entry, owner: Owner): void {
+    const { role, term, applied, commit } = raw.status()
+    if (role !== 'leader' || entry.term !== term) return
+    for (let index = applied + 1; index < entry.index; index++) {
+      if (raw.entry(index)?.type !== 'EntryConfChange') continue
+      this.#report(
+        'two-conf-changes',
+        `${owner.name} appends membership change ${entry.index} while ${index} is not applied`,
+      )
+    }
+    const committed = raw.entry(commit)?.term
+    if (committed === undefined || committed === term) return
+    this.#report(
+      'conf-change-too-early',
+      `${owner.name} appends membership change ${entry.index} before it has committed in term ${term}`,
     )
   }
 

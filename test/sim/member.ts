@@ -230,7 +230,7 @@ export class SimMember {
       return
     }
     const { raw } = booted.member
-    invariants.watch(raw, owner)
+    invariants.watch(raw, owner, this.#disks.log)
     const gateway = new PeerGateway()
     const transport = network.join(owner, this.id, gateway)
     this.#transport = transport
