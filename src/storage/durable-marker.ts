@@ -10,11 +10,9 @@
  * Invariant: it may lag behind the log (a power cut), it never runs ahead of it.
  */
 
-import { close, open as openCallback, write } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 
+import type { Files, RewrittenFile } from './files.ts'
 import { readUint64, writeUint64 } from './uint64.ts'
 
 const MAGIC = 0x5144_4d31
@@ -32,8 +30,8 @@ export type RecoveredMark =
   | { readonly kind: 'missing' }
   | { readonly kind: 'garbled' }
 
-export async function readMarker(path: string): Promise<RecoveredMark> {
-  const bytes = await readFile(path).catch(() => undefined)
+export async function readMarker(files: Files, path: string): Promise<RecoveredMark> {
+  const bytes = await files.read(path)
   if (bytes === undefined) return { kind: 'missing' }
   if (bytes.length !== BYTES || bytes.readUInt32BE(0) !== MAGIC) return { kind: 'garbled' }
   if (crc32(bytes.subarray(CHECKED_FROM)) !== bytes.readUInt32BE(4)) return { kind: 'garbled' }
@@ -43,15 +41,15 @@ export async function readMarker(path: string): Promise<RecoveredMark> {
 }
 
 export class DurableMarker {
-  readonly #descriptor: number
+  readonly #file: RewrittenFile
   readonly #onError: (error: Error) => void
   readonly #bytes: Buffer
   #next: DurableMark | undefined
   #writing: boolean
   #idleWaiters: (() => void)[]
 
-  private constructor(descriptor: number, onError: (error: Error) => void) {
-    this.#descriptor = descriptor
+  private constructor(file: RewrittenFile, onError: (error: Error) => void) {
+    this.#file = file
     this.#onError = onError
     this.#bytes = Buffer.alloc(BYTES)
     this.#next = undefined
@@ -59,12 +57,12 @@ export class DurableMarker {
     this.#idleWaiters = []
   }
 
-  static async open(path: string, onError: (error: Error) => void): Promise<DurableMarker> {
-    const flags = 'r+'
-    const descriptor = await promisify(openCallback)(path, flags, 0o600).catch(() =>
-      promisify(openCallback)(path, 'w+', 0o600),
-    )
-    return new DurableMarker(descriptor, onError)
+  static async open(
+    files: Files,
+    path: string,
+    onError: (error: Error) => void,
+  ): Promise<DurableMarker> {
+    return new DurableMarker(await files.openRewritten(path), onError)
   }
 
   /**
@@ -78,7 +76,7 @@ export class DurableMarker {
 
   async close(): Promise<void> {
     if (this.#writing) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
-    await promisify(close)(this.#descriptor)
+    await this.#file.close()
   }
 
   #writeNext(): void {
@@ -90,7 +88,7 @@ export class DurableMarker {
       return
     }
     this.#encode(mark)
-    write(this.#descriptor, this.#bytes, 0, BYTES, 0, (error) => {
+    this.#file.rewrite(this.#bytes, (error) => {
       if (error !== null) this.#onError(error)
       this.#writeNext()
     })

@@ -6,6 +6,7 @@
 
 import type { Backend, BackendRecord, Logger } from '../base/ports.ts'
 import type { Entry, HardState } from '../raft/types.ts'
+import type { Files } from './files.ts'
 
 /** What a store is given at open. */
 export interface StoreOptions {
@@ -15,6 +16,8 @@ export interface StoreOptions {
    */
   readonly onFatal: (error: Error) => void
   readonly logger: Logger
+  /** The real ones when left out. */
+  readonly files?: Files
 }
 
 /**

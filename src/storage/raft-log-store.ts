@@ -22,7 +22,9 @@ import type { Logger } from '../base/ports.ts'
 import type { Entry } from '../raft/types.ts'
 import { DurableMarker, readMarker } from './durable-marker.ts'
 import { FailStop, reasonOf } from './fail-stop.ts'
-import { corrupt, openLevel, unwritable } from './level.ts'
+import { REAL_FILES } from './files.ts'
+import type { Files } from './files.ts'
+import { corrupt, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
 import { BlockEncoder, decodeAnchor, decodeBlock, encodeAnchor, FIRST_ANCHOR } from './log-block.ts'
 import type { LogAnchor, StoredBlock } from './log-block.ts'
@@ -63,14 +65,15 @@ export async function openRaftLogStore(
   directory: string,
   options: StoreOptions,
 ): Promise<OpenedRaftLog> {
-  const opened = await openLevel(directory, LEVEL_OPTIONS)
+  const { files = REAL_FILES } = options
+  const opened = await files.openLevel(directory, LEVEL_OPTIONS)
   if (!opened.ok) return opened
   const { db } = opened
   const read = await readLog(db).catch((error: unknown) => reasonOf(error))
   const problem =
     typeof read === 'string'
       ? read
-      : await checkMarker(join(directory, MARKER_NAME), read.replay, options.logger)
+      : await checkMarker(files, join(directory, MARKER_NAME), read.replay, options.logger)
   if (typeof read === 'string' || problem !== undefined) {
     await db.close()
     return corrupt(directory, problem ?? 'it cannot be read')
@@ -80,7 +83,7 @@ export async function openRaftLogStore(
     failStop.fail(`writing the durable mark of ${directory} failed: ${error.message}`, error)
   }
   try {
-    const marker = await DurableMarker.open(join(directory, MARKER_NAME), onMarkerError)
+    const marker = await DurableMarker.open(files, join(directory, MARKER_NAME), onMarkerError)
     // What recovery found is durable now: LevelDB has written it again as a synced table.
     const { nextSequence, lastIndex, checksum } = read.replay
     marker.record({ sequence: nextSequence - 1, lastIndex, checksum })
@@ -158,11 +161,12 @@ async function deleteVoidBlocks(db: LevelDatabase, anchor: LogAnchor): Promise<v
 
 /** What the marker witnesses against the log, or undefined. */
 async function checkMarker(
+  files: Files,
   path: string,
   replay: LogReplay,
   logger: Logger,
 ): Promise<string | undefined> {
-  const found = await readMarker(path)
+  const found = await readMarker(files, path)
   const lastSequence = replay.nextSequence - 1
   if (found.kind !== 'found') {
     if (lastSequence > 0) logger.warn('raft log has no durable mark', { path, kind: found.kind })

@@ -16,7 +16,6 @@ import type { BackendRecord, Logger } from '../base/ports.ts'
 import { encodeCheckpoint } from './checkpoint-record.ts'
 import { reasonOf } from './fail-stop.ts'
 import type { LevelDatabase } from './level.ts'
-import { findDamage } from './level-files.ts'
 import type { StagedState } from './ports.ts'
 import { RecordCodec } from './record-codec.ts'
 import { barrier, COPY_KEYS, openStateDatabase } from './state-database.ts'
@@ -60,7 +59,11 @@ export class LevelStagedState implements StagedState {
     return this.#step(async () => {
       await this.#directory.removeStaged()
       await this.#directory.removeOld()
-      const opened = await openStateDatabase(this.#directory.staging, this.#logger)
+      const opened = await openStateDatabase(
+        this.#directory.files,
+        this.#directory.staging,
+        this.#logger,
+      )
       if (!opened.ok) throw new Error(opened.message)
       this.#db = opened.db
     })
@@ -82,7 +85,7 @@ export class LevelStagedState implements StagedState {
       this.#db = undefined
       await db.close()
       // While it can still be given up: the one who installs it finds damage fatal.
-      const damage = await findDamage(this.#directory.staging)
+      const damage = await this.#directory.files.findDamage(this.#directory.staging)
       if (damage !== undefined) throw new Error(damage)
       await this.#directory.publish()
       if (this.#state === 'open') this.#state = 'ready'

@@ -9,7 +9,8 @@
 import type { Logger } from '../base/ports.ts'
 import { chooseCheckpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint-record.ts'
 import type { CheckpointCopy, FoundCopy } from './checkpoint-record.ts'
-import { corrupt, openLevel, unwritable } from './level.ts'
+import type { Files } from './files.ts'
+import { corrupt, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
 import type { StorageFailure } from './ports.ts'
 
@@ -41,10 +42,11 @@ export type OpenedStateDatabase =
  * the checkpoint is repaired from the other; both damaged is refused.
  */
 export async function openStateDatabase(
+  files: Files,
   directory: string,
   logger: Logger,
 ): Promise<OpenedStateDatabase> {
-  const opened = await openLevel(directory, LEVEL_OPTIONS)
+  const opened = await files.openLevel(directory, LEVEL_OPTIONS)
   if (!opened.ok) return opened
   const { db } = opened
   const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(db, key)))

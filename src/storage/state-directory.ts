@@ -15,11 +15,9 @@
  * it is missing between the two renames of the switch alone, and then both others are there.
  */
 
-import { readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 
-import { isNotFound } from './fail-stop.ts'
-import { syncPath, syncTree } from './fsync.ts'
+import type { Files } from './files.ts'
 
 const STAGING = '.staging'
 const STAGED = '.staged'
@@ -38,12 +36,14 @@ export class StateDirectory {
   /** The state in use. */
   readonly live: string
   readonly staging: string
+  readonly files: Files
   readonly #staged: string
   readonly #old: string
   readonly #parent: string
   readonly #name: string
 
-  constructor(path: string) {
+  constructor(files: Files, path: string) {
+    this.files = files
     this.live = path
     this.staging = path + STAGING
     this.#staged = path + STAGED
@@ -57,13 +57,10 @@ export class StateDirectory {
    * a trace of one: then nothing is known of it.
    */
   async recover(): Promise<boolean> {
-    const names = await readdir(this.#parent).catch((error: unknown): string[] => {
-      if (isNotFound(error)) return []
-      throw error
-    })
+    const names = await this.files.names(this.#parent)
     if (names.includes(this.#name)) return true
     if (isHalfSwitched(names, this.#name)) {
-      await this.#move(this.#staged, this.live)
+      await this.files.move(this.#staged, this.live)
       return true
     }
     return ![STAGING, STAGED, OLD].some((ending) => names.includes(this.#name + ending))
@@ -71,30 +68,21 @@ export class StateDirectory {
 
   /** The gathered state, whose files nobody has open, is complete: it survives a crash as such. */
   async publish(): Promise<void> {
-    await syncTree(this.staging)
-    await this.#move(this.staging, this.#staged)
+    await this.files.syncTree(this.staging)
+    await this.files.move(this.staging, this.#staged)
   }
 
   /** The published state is the one in use. No file of either is open. */
   async switch(): Promise<void> {
-    await this.#move(this.live, this.#old)
-    await this.#move(this.#staged, this.live)
+    await this.files.move(this.live, this.#old)
+    await this.files.move(this.#staged, this.live)
   }
 
   async removeStaged(): Promise<void> {
-    for (const path of [this.staging, this.#staged]) await remove(path)
+    for (const path of [this.staging, this.#staged]) await this.files.remove(path)
   }
 
   async removeOld(): Promise<void> {
-    await remove(this.#old)
+    await this.files.remove(this.#old)
   }
-
-  async #move(from: string, to: string): Promise<void> {
-    await rename(from, to)
-    await syncPath(this.#parent)
-  }
-}
-
-function remove(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true })
 }

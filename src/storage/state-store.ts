@@ -15,7 +15,8 @@ import { assert } from '../base/assert.ts'
 import { keyFromBytes } from '../base/key.ts'
 import { encodeCheckpoint } from './checkpoint-record.ts'
 import { FailStop, reasonOf } from './fail-stop.ts'
-import { corrupt, directoryBytes, unwritable } from './level.ts'
+import { REAL_FILES } from './files.ts'
+import { corrupt, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
 import type { RecordView, StagedState, StateStore, StorageFailure, StoreOptions } from './ports.ts'
 import { decodeRecord, RecordCodec, storedBound } from './record-codec.ts'
@@ -54,7 +55,7 @@ export async function openStateStore(
   path: string,
   options: StoreOptions,
 ): Promise<OpenedStateStore> {
-  const directory = new StateDirectory(path)
+  const directory = new StateDirectory(options.files ?? REAL_FILES, path)
   const opened = await openRecovered(directory, options)
   if (!opened.ok) return opened
   const { db, saved } = opened
@@ -81,7 +82,7 @@ async function openRecovered(
   } catch (error) {
     return unwritable(live, error)
   }
-  return openStateDatabase(live, logger)
+  return openStateDatabase(directory.files, live, logger)
 }
 
 class LevelStateStore implements StateStore {
@@ -242,7 +243,7 @@ class LevelStateStore implements StateStore {
   }
 
   diskBytes(): Promise<number> {
-    return directoryBytes(this.#directory.live)
+    return this.#directory.files.directoryBytes(this.#directory.live)
   }
 
   async defragment(): Promise<void> {
@@ -273,7 +274,11 @@ class LevelStateStore implements StateStore {
     await this.#removing
     await this.#db.close()
     await this.#directory.switch()
-    const opened = await openStateDatabase(this.#directory.live, this.#options.logger)
+    const opened = await openStateDatabase(
+      this.#directory.files,
+      this.#directory.live,
+      this.#options.logger,
+    )
     if (!opened.ok) throw new Error(opened.message)
     if (opened.saved === undefined) throw new Error('the installed state has no checkpoint')
     this.#db = opened.db

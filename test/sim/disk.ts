@@ -7,7 +7,8 @@ import type { Owner, World } from './world.ts'
 export class SimDisk {
   readonly #world: World
   readonly #draws: Draws
-  readonly #meanMs: number
+  readonly #usualMs: number
+  #meanMs: number
   /** When everything that was begun is done. */
   #freeAtMs = 0
   #stalledUntilMs = 0
@@ -16,6 +17,7 @@ export class SimDisk {
   constructor(world: World, seed: number, name: string, meanMs: number) {
     this.#world = world
     this.#draws = new Draws(seed, `disk ${name}`)
+    this.#usualMs = meanMs
     this.#meanMs = meanMs
   }
 
@@ -36,7 +38,13 @@ export class SimDisk {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#world.nowMs + forMs)
   }
 
+  /** How long a write takes on average, from now on. */
+  slow(meanMs: number): void {
+    this.#meanMs = Math.max(this.#usualMs, meanMs)
+  }
+
   heal(): void {
+    this.#meanMs = this.#usualMs
     this.#stalledUntilMs = 0
     this.#freeAtMs = Math.min(this.#freeAtMs, this.#world.nowMs + this.#meanMs)
     const owner = this.#pending[0]?.owner

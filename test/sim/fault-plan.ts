@@ -10,10 +10,11 @@ export type Fault = { readonly atMs: number } & (
       readonly kind: 'crash'
       readonly target: Target
       readonly downMs: number
-      /** The append in flight reached the disk, or the compaction before it was lost. */
+      /** What was being written reached the disk. */
       readonly keepInFlight: boolean
-      readonly loseCompaction: boolean
-      /** Which of the unsynced writes to the state store remain, as a pattern of bits. */
+      /** Nothing unsynced did. */
+      readonly loseUnsynced: boolean
+      /** Draws which of the unsynced writes did. */
       readonly keeps: number
     }
   | { readonly kind: 'crash-all'; readonly downMs: number; readonly keeps: number }
@@ -209,7 +210,7 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
         target: target(),
         downMs: Math.round(draws.pick([5, 300, 3000, 12_000]) * (0.5 + draws.fraction())),
         keepInFlight: draws.chance(0.5),
-        loseCompaction: draws.chance(0.3),
+        loseUnsynced: draws.chance(0.2),
         keeps: draws.below(2 ** 16),
       }
     case 'crash-all':

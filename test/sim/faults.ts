@@ -5,13 +5,14 @@ import type { MemberListResponseInput } from '../../src/rpc/codec/etcdserverpb.t
 import type { Member as ClusterMember } from '../../src/server/membership.ts'
 import { ask } from './client.ts'
 import { Draws } from './draws.ts'
-import { ELECTION_MS, joinedOrigin, peerUrlOf, SimMember } from './member.ts'
+import { ELECTION_MS, joinedOrigin, peerUrlOf, SimMember, type PowerCut } from './member.ts'
 import type { Fault, Target } from './fault-plan.ts'
 import type { Answer } from './outcome.ts'
 import type { Commons } from './workload.ts'
 
 const MEMBERS_MAX = 7
 const ADMIN_TIMEOUT_MS = 3000
+const LOSE_ALL: PowerCut = { keeps: 0, keepInFlight: false, loseUnsynced: true }
 
 export class Faults {
   readonly #commons: Commons
@@ -82,14 +83,14 @@ export class Faults {
     switch (fault.kind) {
       case 'crash': {
         const member = this.#pick(fault.target)
-        this.#crash([member], fault.keeps, fault.keepInFlight, fault.loseCompaction)
+        this.#crash([member], fault)
         await this.#wait(fault.downMs)
         member.start()
         return
       }
       case 'crash-all': {
         const all = [...this.#commons.members]
-        this.#crash(all, fault.keeps, true, false)
+        this.#crash(all, { keeps: fault.keeps, keepInFlight: true, loseUnsynced: false })
         this.#commons.around.census.count('all members crashed at once')
         await this.#wait(fault.downMs)
         for (const member of all) member.start()
@@ -193,13 +194,8 @@ export class Faults {
     return leaders.sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))[0]
   }
 
-  #crash(
-    members: readonly SimMember[],
-    keeps: number,
-    keepInFlight: boolean,
-    loseCompaction: boolean,
-  ): void {
-    for (const member of members) member.crash(keeps, keepInFlight, loseCompaction)
+  #crash(members: readonly SimMember[], cut: PowerCut): void {
+    members.forEach((member, i) => member.crash({ ...cut, keeps: cut.keeps + i }))
     const { length } = this.#commons.members.filter(({ isRunning }) => isRunning)
     const size = this.#commons.members.filter(({ state }) => state !== 'gone').length
     if (size > 1 && length <= size / 2) {
@@ -284,7 +280,7 @@ export class Faults {
   }
 
   async #wipe(member: SimMember): Promise<void> {
-    member.crash(0)
+    member.crash(LOSE_ALL)
     for (let attempt = 0; attempt < 3 && !this.#isOver; attempt++) {
       if (await this.#remove(member)) {
         member.dispose()

@@ -1,28 +1,26 @@
 /** One member over all its lives, each booted as in production from what the disks still have. */
 
-import type { LogFields } from '../../src/base/ports.ts'
+import type { Logger, LogFields } from '../../src/base/ports.ts'
 import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { MemberId } from '../../src/raft/types.ts'
 import type { RaftStatus } from '../../src/raft/status.ts'
-import { bootstrap } from '../../src/server/bootstrap.ts'
+import { bootstrap, type OpenedStorage } from '../../src/server/bootstrap.ts'
 import type { FoundingMember, Origin } from '../../src/server/join.ts'
 import type { Member as ClusterMember } from '../../src/server/membership.ts'
 import { PeerGateway } from '../../src/server/peer-gateway.ts'
 import { Server } from '../../src/server/server.ts'
 import type { Transport } from '../../src/peer/ports.ts'
+import type { StorageFailure } from '../../src/storage/ports.ts'
+import { openRaftLogStore } from '../../src/storage/raft-log-store.ts'
+import { openStateStore } from '../../src/storage/state-store.ts'
 import { CLUSTER_ID } from '../server/support/member.ts'
-import {
-  bootstrapOptions,
-  newDisks,
-  openDisks,
-  serverOptions,
-  TestServer,
-  type Disks,
-} from '../server/support/test-server.ts'
+import { bootstrapOptions, serverOptions, TestServer } from '../server/support/test-server.ts'
 import type { Census } from './census.ts'
 import { Draws } from './draws.ts'
 import { SimDisk } from './disk.ts'
+import { LOG, SimFiles, STATE, type DiskPart, type DiskPoint, type Phase } from './files.ts'
 import type { Invariants } from './invariants.ts'
+import type { DiskFailure } from './level.ts'
 import type { SimNetwork } from './network.ts'
 import type { Plan } from './plan.ts'
 import type { Timeline } from './timeline.ts'
@@ -44,6 +42,20 @@ export interface Surroundings {
 
 export type MemberState = 'down' | 'starting' | 'up' | 'gone'
 
+export interface PowerCut {
+  /** What is drawn of what remains. */
+  readonly keeps: number
+  readonly keepInFlight: boolean
+  readonly loseUnsynced: boolean
+}
+
+/** The power is cut when the disk gets to that point the next time. */
+export interface Trap extends PowerCut {
+  readonly point: DiskPoint
+  readonly phase: Phase
+  readonly onSprung: () => void
+}
+
 export class SimMember {
   readonly id: MemberId
   readonly number: number
@@ -53,7 +65,7 @@ export class SimMember {
   /** Called when the life that is running ends. */
   readonly #mourners = new Set<() => void>()
   readonly #around: Surroundings
-  readonly #disks: Disks = newDisks()
+  readonly files: SimFiles
   readonly #logDisk: SimDisk
   readonly #stateDisk: SimDisk
   readonly #origin: Origin
@@ -65,6 +77,11 @@ export class SimMember {
   #rate = 1
   #isPaused = false
   #isReceiving = false
+  #trap: Trap | undefined
+  /** Acknowledged bytes of its disk are damaged: it must not come back. */
+  #isDamaged = false
+  /** How far its wall clock is off. */
+  #wallOffMs = 0
 
   constructor(around: Surroundings, number: number, id: MemberId, origin: Origin) {
     const { world, plan } = around
@@ -74,6 +91,7 @@ export class SimMember {
     this.name = `m${number}`
     this.peerUrl = peerUrlOf(number)
     this.#origin = origin
+    this.files = new SimFiles(plan.seed, this.name)
     this.#logDisk = new SimDisk(world, plan.seed, `log ${number}`, plan.logMs)
     this.#stateDisk = new SimDisk(world, plan.seed, `state ${number}`, plan.stateMs)
   }
@@ -111,27 +129,52 @@ export class SimMember {
     owner.setRate(this.#rate)
     this.#owner = owner
     timeline.add(this.name, 'starts')
-    world.soon(owner, 'boot', () => void this.#boot(owner))
+    world.soon(owner, 'boot', () => {
+      this.#boot(owner).catch((error: unknown) => {
+        if (!owner.isDead) throw error
+      })
+    })
   }
 
   /** Power is cut. */
-  crash(keeps: number, keepInFlight = false, loseCompaction = false): void {
+  crash({ keeps, keepInFlight, loseUnsynced }: PowerCut): void {
     if (!this.isRunning) return
     const { census, timeline } = this.#around
-    const inFlight = this.#logDisk.isBusy
-    if (inFlight) {
-      census.count(
-        keepInFlight ? 'append in flight kept by a crash' : 'append in flight torn off by a crash',
-      )
-    }
-    if (this.#disks.state.volatileCount > 0) census.count('unsynced state lost in a crash')
-    if (loseCompaction && !(inFlight && keepInFlight))
-      census.count('log compaction lost in a crash')
     if (this.#isReceiving) census.count('crash while a snapshot comes in')
-    timeline.add(this.name, `crashes${inFlight ? ' with an append in flight' : ''}`)
-    this.#disks.log.crash({ keepInFlight, loseCompaction })
-    this.#disks.state.crash((position) => ((keeps >> (position % 16)) & 1) === 1)
+    const draws = new Draws(keeps, 'power cut')
+    const { log, state } = this.files.crash({ draws, keepInFlight, loseUnsynced })
+    if (log.inFlightKept > 0) census.count('append in flight kept by a crash')
+    if (log.inFlightLost > 0) census.count('append in flight torn off by a crash')
+    if (log.lost > 0) census.count('log compaction lost in a crash')
+    if (state.lost > 0) census.count('unsynced state lost in a crash')
+    if (state.isTorn) census.count('later state kept by a crash, earlier state lost')
+    timeline.add(this.name, `crashes: ${JSON.stringify({ log, state })}`)
     this.#end('down')
+  }
+
+  setTrap(trap: Trap | undefined): void {
+    this.#trap = trap
+  }
+
+  get isDamaged(): boolean {
+    return this.#isDamaged
+  }
+
+  /** Its disk has lost what it must not lose, while it is down. */
+  damage(): void {
+    this.#isDamaged = true
+    this.#around.timeline.add(this.name, 'has a damaged disk')
+  }
+
+  /** Writes fail from now on. */
+  failDisk(part: DiskPart, failure: DiskFailure): void {
+    this.files.fail(part, failure)
+  }
+
+  /** Its clocks show more or less than they did. */
+  jump(monotonicMs: number, wallMs: number): void {
+    this.#owner?.jump(monotonicMs)
+    this.#wallOffMs += wallMs
   }
 
   /** As when it gets SIGTERM. Resolves when it is down. */
@@ -151,7 +194,9 @@ export class SimMember {
           await test.server.stop()
         }
         void stop().then(() => {
-          if (this.#owner === owner) this.#end(to)
+          if (this.#owner !== owner) return
+          this.files.settle()
+          this.#end(to)
         })
       })
     })
@@ -159,7 +204,7 @@ export class SimMember {
 
   /** It is removed and its disk is lost. */
   dispose(): void {
-    if (this.isRunning) this.crash(0)
+    this.crash({ keeps: 0, keepInFlight: false, loseUnsynced: true })
     this.state = 'gone'
   }
 
@@ -186,7 +231,14 @@ export class SimMember {
     if (disk !== 'log') this.#stateDisk.stall(forMs)
   }
 
+  slowDisks(meanMs: number): void {
+    this.#logDisk.slow(meanMs)
+    this.#stateDisk.slow(meanMs)
+  }
+
   healDisks(): void {
+    this.#trap = undefined
+    this.files.heal()
     this.#logDisk.heal()
     this.#stateDisk.heal()
   }
@@ -210,8 +262,9 @@ export class SimMember {
     const logger = this.#around.timeline.logger(this.name, (message, fields) =>
       this.#onLog(message, fields),
     )
-    const wallMs = (): number => START_WALL_MS + world.nowMs
-    const storage = openDisks(this.#disks, this.#logDisk.open(owner), this.#stateDisk.open(owner))
+    const wallMs = (): number => START_WALL_MS + world.nowMs + this.#wallOffMs
+    const storage = await this.#openStorage(owner, logger)
+    if (storage === undefined) return
     const booted = await bootstrap(
       storage,
       bootstrapOptions({
@@ -223,6 +276,7 @@ export class SimMember {
       }),
     )
     if (!booted.ok) {
+      if (this.#isDamaged) return this.#refused(booted.message)
       if (!booted.message.includes('removed')) {
         report('start-refused', `${this.name} does not start: ${booted.message}`)
       }
@@ -263,16 +317,84 @@ export class SimMember {
     if (this.#owner !== owner) return
     this.state = 'up'
     this.#around.timeline.add(this.name, 'serves')
+    if (this.#isDamaged) report('damage-served', `${this.name} serves from a damaged disk`)
+  }
+
+  async #openStorage(owner: Owner, logger: Logger): Promise<OpenedStorage | undefined> {
+    const files = this.files.open(
+      { onPoint: (point, phase) => this.#onPoint(owner, point, phase) },
+      this.#logDisk.open(owner),
+      this.#stateDisk.open(owner),
+    )
+    const onFatal = (error: Error): void => this.#onFatal(owner, error)
+    const log = await openRaftLogStore(LOG, { onFatal, logger, files })
+    const state = log.ok ? await openStateStore(STATE, { onFatal, logger, files }) : log
+    if (log.ok && state.ok) {
+      return {
+        log: log.store,
+        recoveredLog: log.recovered,
+        state: state.store,
+        recoveredCheckpoint: state.checkpoint,
+      }
+    }
+    if (!state.ok) this.#notOpened(state)
+    return undefined
+  }
+
+  #notOpened({ error, message }: StorageFailure): void {
+    const { census, report } = this.#around
+    if (error === 'unwritable' && this.files.isFailing) {
+      census.count('start refused while the disk is full')
+      this.files.settle()
+      return this.#end('down')
+    }
+    if (this.#isDamaged) return this.#refused(message)
+    report('start-refused', `${this.name} does not start: ${message}`)
+    this.#end('gone')
+  }
+
+  /** As it must be. */
+  #refused(message: string): void {
+    this.#around.census.count('start refused on a damaged disk')
+    this.#around.timeline.add(this.name, `refuses its disk: ${message}`)
+    this.#end('gone')
+  }
+
+  /** The process ends. */
+  #onFatal(owner: Owner, error: Error): void {
+    if (this.#owner !== owner) return
+    const { census, report } = this.#around
+    if (this.#isDamaged) return this.#refused(error.message)
+    this.#around.timeline.add(this.name, `ends: ${error.message}`)
+    if (this.files.takeFailures() === 0) report('fatal', `${this.name}: ${error.message}`)
+    census.count('member that ended on a failed write')
+    this.files.settle()
+    this.#end('down')
+  }
+
+  #onPoint(owner: Owner, point: DiskPoint, phase: Phase): boolean {
+    const trap = this.#trap
+    if (trap === undefined || trap.point !== point || trap.phase !== phase) return false
+    if (this.#owner !== owner) return false
+    this.#trap = undefined
+    const { census, world, timeline } = this.#around
+    const spring = (): void => {
+      if (this.#owner !== owner) return
+      census.tally(`power cut: ${point}`)
+      census.tally(`power cut: ${point} ${phase}`)
+      timeline.add(this.name, `loses power: ${point} ${phase}`)
+      this.crash(trap)
+      trap.onSprung()
+    }
+    if (phase === 'done') spring()
+    else world.after(world.outside, 0, 'power', spring)
+    return phase === 'done'
   }
 
   #onRemoved(): void {
     this.#around.census.count('member removed')
     if (this.state === 'up') void this.stop('gone')
-    else {
-      this.#disks.log.crash()
-      this.#disks.state.crash()
-      this.#end('gone')
-    }
+    else this.#end('gone')
   }
 
   #onLog(message: string, fields: LogFields): void {

@@ -26,7 +26,7 @@ import { installGlobals } from './virtual-globals.ts'
 import { SimWatcher } from './watcher.ts'
 import { kvOf } from './wire.ts'
 import { SimClient, type Commons } from './workload.ts'
-import { World } from './world.ts'
+import { World, type Owner } from './world.ts'
 
 const SETTLE_MS = 60_000
 const HEALTHY_MS = 5000
@@ -116,7 +116,7 @@ class Run {
 
   async toEnd(): Promise<RunResult> {
     const world = this.#world
-    world.onError = (owner, error) => this.#onError(owner.name, error)
+    world.onError = (owner, error) => this.#onError(owner, error)
     const restore = installGlobals(world)
     const unhook = observeStateHashes(world, () => this.#invariants)
     try {
@@ -310,7 +310,9 @@ class Run {
     })
   }
 
-  #onError(who: string, error: unknown): void {
+  #onError({ name: who, isDead }: Owner, error: unknown): void {
+    // The process had ended.
+    if (isDead) return
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#report('crashed', `${who}: ${text}`)
   }

@@ -52,6 +52,11 @@ export class Owner implements Clock {
     this.#rate = rate
   }
 
+  /** Forward or back. Timers that are set keep their end. */
+  jump(ms: number): void {
+    this.#localMs += ms
+  }
+
   get isPaused(): boolean {
     return this.#waiting !== undefined
   }

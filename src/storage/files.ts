@@ -1,0 +1,69 @@
+/**
+ * What the stores ask of the file system and of LevelDB. The real one is used unless a store is
+ * given another: the simulator has one that crashes, fails and forgets as real disks do.
+ */
+
+import { close, open as openCallback, write } from 'node:fs'
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+
+import { isNotFound } from './fail-stop.ts'
+import { syncPath, syncTree } from './fsync.ts'
+import { findDamage } from './level-files.ts'
+import { directoryBytes, openLevel } from './level.ts'
+import type { LevelOptions, OpenedLevel } from './level.ts'
+
+/** A small file that is written again and again from its start, without a sync. */
+export interface RewrittenFile {
+  /** Calls back when the file system has it. `bytes` are left alone until then. */
+  rewrite(bytes: Uint8Array, done: (error: Error | null) => void): void
+  close(): Promise<void>
+}
+
+export interface Files {
+  /** See level.ts. */
+  openLevel(directory: string, options: LevelOptions): Promise<OpenedLevel>
+  /** See level-files.ts. */
+  findDamage(directory: string): Promise<string | undefined>
+  /** Bytes of all files directly in it; 0 when it does not exist. */
+  directoryBytes(directory: string): Promise<number>
+  /** What it holds; nothing when it does not exist. */
+  names(directory: string): Promise<readonly string[]>
+  /** Renames a directory. Resolves when that is durable. */
+  move(from: string, to: string): Promise<void>
+  /** With everything in it; nothing happens when it does not exist. */
+  remove(path: string): Promise<void>
+  /** Everything below it is durable, and the names. */
+  syncTree(path: string): Promise<void>
+  /** Undefined when it cannot be read. */
+  read(path: string): Promise<Buffer | undefined>
+  openRewritten(path: string): Promise<RewrittenFile>
+}
+
+export const REAL_FILES: Files = {
+  openLevel,
+  findDamage,
+  directoryBytes,
+  syncTree,
+  names: (directory) =>
+    readdir(directory).catch((error: unknown): string[] => {
+      if (isNotFound(error)) return []
+      throw error
+    }),
+  move: async (from, to) => {
+    await rename(from, to)
+    await syncPath(dirname(from))
+  },
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  read: (path) => readFile(path).catch(() => undefined),
+  openRewritten: async (path) => {
+    const open = promisify(openCallback)
+    const descriptor = await open(path, 'r+', 0o600).catch(() => open(path, 'w+', 0o600))
+    return {
+      rewrite: (bytes, done) =>
+        write(descriptor, bytes, 0, bytes.length, 0, (error) => done(error)),
+      close: () => promisify(close)(descriptor),
+    }
+  },
+}
