@@ -10,10 +10,11 @@
 import { basename, dirname } from 'node:path'
 import type { Files, RewrittenFile } from '../../src/storage/files.ts'
 import type { LevelDatabase } from '../../src/storage/level.ts'
-import { decodeAnchor } from '../../src/storage/log-block.ts'
 import type { DiskSchedule } from '../../src/storage/memory-raft-log-store.ts'
 import type { StoreOptions } from '../../src/storage/ports.ts'
+import { decodeAnchor } from '../../src/storage/log-block.ts'
 import { Draws } from './draws.ts'
+import { ANCHOR_KEY, DurableLog, sequenceOf } from './durable-log.ts'
 import {
   LevelDisk,
   LevelRows,
@@ -64,6 +65,7 @@ export interface LifeOfDisk {
 }
 
 export class SimFiles {
+  readonly durableLog = new DurableLog()
   readonly #sizes: Draws
   #levels = new Map<string, LevelDisk>()
   /** What the mark beside the log has been, newest last; none of it was ever synced. */
@@ -79,6 +81,7 @@ export class SimFiles {
   /** For one life of the member. */
   open(host: DiskHost, log: DiskSchedule, state: DiskSchedule): NonNullable<StoreOptions['files']> {
     this.#host = host
+    this.durableLog.load(this.#levels.get(LOG)?.base ?? new Map())
     const scheduleOf = (path: string): DiskSchedule => (path.startsWith(LOG) ? log : state)
     return {
       openLevel: async (directory) => {
@@ -180,11 +183,8 @@ export class SimFiles {
   corruptLog(draws: Draws): boolean {
     const base = this.#levels.get(LOG)?.base
     if (base === undefined) return false
-    const anchor = base.get('\0')
-    const from = anchor === undefined ? 0 : (decodeAnchor(anchor)?.sequence ?? 0)
-    const blocks = [...base.keys()].filter(
-      (key) => key[0] === '\u0001' && Number(Buffer.from(key, 'latin1').readBigUInt64BE(1)) >= from,
-    )
+    const from = decodeAnchor(base.get(ANCHOR_KEY) ?? Buffer.alloc(0))?.sequence ?? 0
+    const blocks = [...base.keys()].filter((key) => key !== ANCHOR_KEY && sequenceOf(key) >= from)
     if (blocks.length < 2) return false
     const key = draws.pick(blocks)
     // A record that its reader drops leaves a hole; the last one would be a torn tail.
@@ -338,6 +338,8 @@ class LevelHandle {
     return this.#files.step(this.#schedule, point, () => {
       const failure = this.#files.failureAt(this.#directory)
       if (!finish(failure)) return this.#files.errorOf(failure ?? 'failed-sync')
+      const value = writes[0]?.value
+      if (point === 'append' && value !== undefined) this.#files.durableLog.add(value)
       return undefined
     })
   }

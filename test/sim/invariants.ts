@@ -11,11 +11,11 @@ import type { Commit } from '../../src/mvcc/change.ts'
 import { decodeKeyValue } from '../../src/mvcc/kv.ts'
 import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { Entry, MemberId, Message, Ready } from '../../src/raft/types.ts'
-import type { MemoryLogDisk } from '../../src/storage/memory-raft-log-store.ts'
 import { StateHash, type StatePoint } from '../../src/server/state-hash.ts'
 import type { Census } from './census.ts'
 import type { KvEvent, MemberLog, RevisionChanges } from './check/history.ts'
 import { Promises, ReadBounds } from './promises.ts'
+import type { DurableLog } from './durable-log.ts'
 import type { Owner, World } from './world.ts'
 
 interface Fingerprint {
@@ -74,7 +74,7 @@ export class Invariants {
   }
 
   /** Looks at everything that Raft hands out. */
-  watch(raw: RawNode, owner: Owner, disk: MemoryLogDisk): void {
+  watch(raw: RawNode, owner: Owner, disk: DurableLog): void {
     const ready = raw.ready.bind(raw)
     const reads = new ReadBounds(this.#report, () => this.#committedIndex)
     reads.watch(raw)

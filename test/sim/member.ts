@@ -163,6 +163,7 @@ export class SimMember {
   /** Its disk has lost what it must not lose, while it is down. */
   damage(): void {
     this.#isDamaged = true
+    this.#around.invariants.promises.onDamage(this.id)
     this.#around.timeline.add(this.name, 'has a damaged disk')
   }
 
@@ -284,7 +285,7 @@ export class SimMember {
       return
     }
     const { raw } = booted.member
-    invariants.watch(raw, owner, this.#disks.log)
+    invariants.watch(raw, owner, this.files.durableLog)
     const gateway = new PeerGateway()
     const transport = network.join(owner, this.id, gateway)
     this.#transport = transport

@@ -8,13 +8,13 @@
 
 import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { Entry, HardState, MemberId, Message, Ready } from '../../src/raft/types.ts'
-import type { MemoryLogDisk } from '../../src/storage/memory-raft-log-store.ts'
+import type { DurableLog } from './durable-log.ts'
 
 export type Report = (kind: string, sentence: string) => void
 
 export class Promises {
   readonly #report: Report
-  readonly #disks = new Map<MemberId, MemoryLogDisk>()
+  readonly #disks = new Map<MemberId, DurableLog>()
   /** Their disks have been damaged: they no longer hold what they once did. */
   readonly #damaged = new Set<MemberId>()
   /** What each member has last begun to write. */
@@ -25,7 +25,7 @@ export class Promises {
     this.#report = report
   }
 
-  onLife(id: MemberId, disk: MemoryLogDisk): void {
+  onLife(id: MemberId, disk: DurableLog): void {
     this.#disks.set(id, disk)
     this.#hardStates.set(id, disk.state.hardState)
   }
@@ -90,13 +90,13 @@ export class Promises {
   }
 }
 
-function holds(disk: MemoryLogDisk, { index, term }: Entry): boolean {
+function holds(disk: DurableLog, { index, term }: Entry): boolean {
   const { entries, compacted } = disk.state
   return index <= compacted || entries[index - compacted - 1]?.term === term
 }
 
 /** What the message speaks of and the disk does not have. */
-function notOnDisk(message: Message, { state }: MemoryLogDisk): string | undefined {
+function notOnDisk(message: Message, { state }: DurableLog): string | undefined {
   const { type, term, to } = message
   const { hardState, entries, compacted } = state
   switch (type) {
