@@ -43,6 +43,7 @@ export const RARE = [
   'watch ended by a compaction',
   'slow watch that caught up',
   'watch resumed on another member',
+  'progress asked for and told',
   'restart that replayed the log',
   'divergent log entries replaced',
 ] as const

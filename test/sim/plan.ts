@@ -3,6 +3,7 @@
  * nothing else, so that a failing schedule can be made smaller and kept.
  */
 
+import type { WatchLimits } from '../../src/mvcc/watch-limits.ts'
 import { Draws } from './draws.ts'
 import { faultsOf, PROFILES, type Fault, type Profile, type ProfileName } from './fault-plan.ts'
 
@@ -48,6 +49,16 @@ export interface WatcherPlan {
   readonly fragment: boolean
   /** Gives up and begins anew after so long. */
   readonly patienceMs: number
+  readonly filter: 'none' | 'no-put' | 'no-delete'
+  /** How likely it does something beside its main watch, ten times a second. */
+  readonly bustle: number
+}
+
+/** How much a member holds; small enough to be reached. */
+export interface LimitsPlan {
+  readonly watch: WatchLimits
+  readonly fragmentBytes: number
+  readonly leaseCheckpointMs: number
 }
 
 export interface Plan {
@@ -63,6 +74,7 @@ export interface Plan {
   readonly loss: number
   readonly logMs: number
   readonly stateMs: number
+  readonly limits: LimitsPlan
   readonly keys: number
   readonly clients: readonly ClientPlan[]
   readonly watchers: readonly WatcherPlan[]
@@ -101,11 +113,28 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     loss: draws.pick(profile.losses),
     logMs: draws.pick(profile.diskMs),
     stateMs: draws.pick(profile.diskMs),
+    limits: limitsOf(seed),
     keys,
     clients: clientsOf(seed, draws.between(2, 6)),
     watchers: watchersOf(seed, draws.between(1, 4), keys),
     faults: faultsOf(seed, profile, members, durationMs),
     search: seed % 4 === 0,
+  }
+}
+
+function limitsOf(seed: number): LimitsPlan {
+  const draws = new Draws(seed, 'limits')
+  return {
+    watch: {
+      streamBytes: draws.pick([300, 3000, 256 * 1024]),
+      totalBytes: draws.pick([2000, 256 * 1024 * 1024]),
+      outputBytes: draws.pick([100, 1000, 64 * 1024]),
+      recentRevisions: draws.pick([1, 4, 30, 4096]),
+      recentBytes: draws.pick([200, 8 * 1024 * 1024]),
+      roundRevisions: draws.pick([2, 20, 10_000]),
+    },
+    fragmentBytes: draws.pick([100, 400, 1_500_000]),
+    leaseCheckpointMs: draws.pick([1000, 3000, 300_000]),
   }
 }
 
@@ -155,6 +184,8 @@ function watchersOf(seed: number, count: number, keys: number): WatcherPlan[] {
       rewind: draws.pick([undefined, undefined, 3, 50]),
       fragment: draws.chance(0.3),
       patienceMs: draws.pick([3000, 15_000, 1_000_000]),
+      filter: draws.pick(['none', 'none', 'none', 'none', 'no-put', 'no-delete']),
+      bustle: draws.pick([0, 0.05, 0.3]),
     }
   })
 }

@@ -107,6 +107,7 @@ class Run {
       isOver: false,
       isHealthy: false,
       highestRevision: 1,
+      compacted: 0,
       leases: [],
       nextLease: 0,
     }
@@ -148,7 +149,9 @@ class Run {
       rewind: undefined,
       fragment: false,
       patienceMs: Infinity,
-    }
+      filter: 'none',
+      bustle: 0,
+    } as const
     // One beside each founder sees everything.
     const observers = members.map(
       (member, i) => new SimWatcher(this.#commons, { ...plain, number: 100 + i }, member, nextId),
@@ -252,7 +255,8 @@ class Run {
     const [first] = statuses
     if (first?.commit !== first?.applied) return 'something is not applied'
     const closed = this.#watchers.find((watcher) => !watcher.isOpen && watcher.mayOpen)
-    return closed === undefined ? undefined : 'a watch is not open'
+    if (closed !== undefined) return 'a watch is not open'
+    return this.#watchers.map(({ owed }) => owed).find((owed) => owed !== undefined)
   }
 
   async #collect(): Promise<void> {

@@ -16,6 +16,8 @@ export interface Commons {
   /** Everything works again: calls have to be answered. */
   isHealthy: boolean
   highestRevision: number
+  /** The highest revision that was compacted for certain. */
+  compacted: number
   readonly leases: bigint[]
   nextLease: number
 }
@@ -126,6 +128,9 @@ export class SimClient {
     if (outcome.type !== 'ok') return
     const { result, revision } = outcome
     this.#commons.highestRevision = Math.max(this.#commons.highestRevision, revision)
+    if (request.type === 'compact') {
+      this.#commons.compacted = Math.max(this.#commons.compacted, request.revision)
+    }
     if (result.type === 'txn' && !result.succeeded) census.count('txn that failed its compare')
     if (result.type === 'lease-keep-alive' && result.ttl > 0 && !this.#member.isLeader) {
       census.count('renewed at a follower')

@@ -56,7 +56,9 @@ class WatchCheck {
 
   run(): Violation[] {
     for (const response of this.#watch.responses) this.#on(response)
-    if (this.#state !== 'asked') this.#searchGaps(this.#last.revision, undefined)
+    // Of the last revision more may have been under way when the watch broke off.
+    const whole = this.#isNewList ? this.#last.revision : this.#last.revision - 1
+    if (this.#state !== 'asked') this.#searchGaps(whole, undefined)
     const isOpen = this.#state === 'open' && this.#watch.end === undefined
     if (isOpen && this.#options.isComplete) this.#searchGaps(this.#known, 'watch-behind')
     return this.#violations
@@ -178,6 +180,10 @@ class WatchCheck {
   }
 
   #onProgress(revision: number): void {
+    if (revision < (this.#watch.request.startRevision ?? 0)) {
+      const text = `progress ${revision} came before the start ${this.#start}`
+      this.#found('watch-below-start', text, revision)
+    }
     if (revision < this.#progress || revision < this.#last.revision) {
       const reached = Math.max(this.#progress, this.#last.revision)
       this.#found('watch-progress', `progress ${revision} came after ${reached}`, revision)

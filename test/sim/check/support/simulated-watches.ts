@@ -117,6 +117,7 @@ class SimulatedWatch {
 
   progress(): void {
     if (this.next > this.#cluster.store.revision + 1) return
+    if (this.next <= (this.recorded.request.startRevision ?? 0)) return
     this.#say({ at: this.#agenda.now, revision: this.next - 1, type: 'progress' })
     this.resumeAt = this.next
   }
