@@ -1,6 +1,6 @@
-/** `npm run bench -- put | range | lease | fail-over | …`: see README.md here. */
+/** `npm run bench -- put | range | all | …`: see README.md here. */
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { comparisonTable } from './comparison.ts'
 import { benchFailOver, failOverTable } from './fail-over.ts'
 import { benchLease, leaseCases } from './lease.ts'
@@ -10,9 +10,13 @@ import type { Options } from './options.ts'
 import { printProfiles } from './profile-summary.ts'
 import { benchPut, putCases } from './put.ts'
 import { benchRange, rangeCases } from './range.ts'
+import { reportPage, type Report } from './report-page.ts'
 import { benchResponsive, responsiveTable } from './responsive.ts'
+import { benchRows, rowsTable, type Row } from './rows.ts'
 import type { Target } from './server-process.ts'
+import { benchSize, sizeTable } from './size.ts'
 import { findTargets } from './targets.ts'
+import { benchTxn, txnCases } from './txn.ts'
 import { benchWatchFanout, watchFanoutTable } from './watch-fanout.ts'
 import { benchWatchMemory, watchMemoryTable } from './watch-memory.ts'
 
@@ -24,6 +28,10 @@ interface Result {
 const benchmarks: Readonly<
   Record<string, (targets: readonly Target[], options: Options) => Promise<Result>>
 > = {
+  async all(targets, options) {
+    const samples = await benchRows(targets, options)
+    return { samples, text: rowsTable(targets, samples) }
+  },
   async put(targets, options) {
     const samples = await benchPut(targets, options)
     return { samples, text: comparisonTable(targets, putCases(options), samples) }
@@ -31,6 +39,14 @@ const benchmarks: Readonly<
   async range(targets, options) {
     const samples = await benchRange(targets, options)
     return { samples, text: comparisonTable(targets, rangeCases(options), samples) }
+  },
+  async txn(targets, options) {
+    const samples = await benchTxn(targets, options)
+    return { samples, text: comparisonTable(targets, txnCases(options), samples) }
+  },
+  async size(targets, options) {
+    const samples = await benchSize(targets, options)
+    return { samples, text: sizeTable(targets, samples) }
   },
   async lease(targets, options) {
     const samples = await benchLease(targets, options)
@@ -56,31 +72,62 @@ const benchmarks: Readonly<
 
 /** What a benchmark needs when nothing else is given. */
 const defaults: Readonly<Record<string, readonly string[]>> = {
+  all: ['--rounds', '2', '--seconds', '4'],
   responsive: ['--keys', '200000'],
   lease: ['--keys', '10000'],
+  size: ['--keys', '1000000', '--rounds', '1'],
   'fail-over': ['--nodes', '3', '--rounds', '50'],
   'watch-fanout': ['--clients', '1,100,1000'],
   'watch-memory': ['--clients', '1000', '--value-bytes', '1024'],
 }
 
-async function main([name = '', ...args]: readonly string[]): Promise<void> {
+const reportFile = 'bench/report.html'
+
+async function main(given: readonly string[]): Promise<void> {
+  const isNamed = given[0]?.startsWith('--') === false
+  const [name = '', ...args] = isNamed ? given : ['all', ...given]
+  if (name === 'report' && args.length === 1) return drawReport(args[0]!)
   const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined
-  if (benchmark === undefined) {
+  const options = optionsOf([...(defaults[name] ?? []), ...args])
+  if (benchmark === undefined || options === undefined || (options.report && name !== 'all')) {
     console.error(usage)
     process.exitCode = 2
     return
   }
-  const options = parseOptions([...(defaults[name] ?? []), ...args])
   const targets = findTargets(options)
   const machine = describeMachine(options.dataDir)
   const { text, samples } = await benchmark(targets, options)
-  const labels = targets.map((target) => target.label)
-  console.log(`${machineLines(machine, labels)}\n\n${text}`)
+  const servers = targets.map((target) => target.label)
+  console.log(`${machineLines(machine, servers)}\n\n${text}`)
   if (options.json !== undefined) {
-    const all = { benchmark: name, machine, servers: labels, options, samples }
+    const all = { benchmark: name, machine, servers, options, samples }
     writeFileSync(options.json, `${JSON.stringify(all, undefined, 2)}\n`)
   }
+  if (options.report) writeReport({ machine, servers, rows: samples as Row[] })
   if (options.profileDir !== undefined) printProfiles(options.profileDir)
+}
+
+/** Undefined when they are not what the usage says. */
+function optionsOf(args: readonly string[]): Options | undefined {
+  try {
+    return parseOptions(args)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return undefined
+  }
+}
+
+/** From what `all` wrote with --json. */
+function drawReport(file: string): void {
+  const { machine, servers, samples } = JSON.parse(readFileSync(file, 'utf8')) as Report & {
+    readonly samples: readonly Row[]
+  }
+  writeReport({ machine, servers, rows: samples })
+}
+
+function writeReport(report: Report): void {
+  writeFileSync(reportFile, reportPage(report))
+  console.log(`\nwrote ${reportFile}`)
 }
 
 // An exit that servers notice: their 'exit' handlers run, which a bare signal would skip.

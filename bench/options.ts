@@ -22,11 +22,14 @@ export interface Options {
   readonly serverFlags: readonly string[]
   readonly dataDir: string
   readonly json: string | undefined
+  readonly report: boolean
   readonly profileDir: string | undefined
 }
 
-export const usage = `npm run bench -- put | range | lease | responsive | watch-fanout | watch-memory |
-                     fail-over [options]
+export const usage = `npm run bench [-- [all] [--report] [options]]
+npm run bench -- report FILE        the page of what "all --json FILE" wrote
+npm run bench -- put | range | txn | lease | responsive | watch-fanout | watch-memory |
+                 size | fail-over [options]
 
   --clients 1,32,256     numbers of clients to measure (watch-…: of watchers)
   --rounds 3             measure every server this often, in turns (fail-over: 50 fail-overs each)
@@ -34,7 +37,7 @@ export const usage = `npm run bench -- put | range | lease | responsive | watch-
   --seconds 5            length of one measurement
   --warm-up 1            seconds before it that do not count
   --value-bytes 256      size of a value
-  --keys 100000          key space (responsive: 200000 keys and revisions; lease: 10000)
+  --keys 100000          key space (responsive: 200000; lease: 10000; size: 1000000)
   --connections N        connections for all clients (default: one each, at most 32)
   --workers N            threads of the load generator (default: 1 below 16 clients, else 2)
   --only quorate|etcd    measure one side alone
@@ -43,6 +46,7 @@ export const usage = `npm run bench -- put | range | lease | responsive | watch-
   --server-flag FLAG     one more flag for our server; may be repeated
   --data-dir DIR         where data folders are made: a real disk (default: the temporary folder)
   --json FILE            write every figure there too
+  --report               (all) write bench/report.html
   --profile DIR          run our server with --cpu-prof and print where its time went`
 
 export function parseOptions(args: readonly string[]): Options {
@@ -64,6 +68,7 @@ export function parseOptions(args: readonly string[]): Options {
       'server-flag': { type: 'string', multiple: true, default: [] },
       'data-dir': { type: 'string', default: tmpdir() },
       json: { type: 'string' },
+      report: { type: 'boolean', default: false },
       profile: { type: 'string' },
     },
   })
@@ -83,6 +88,7 @@ export function parseOptions(args: readonly string[]): Options {
     serverFlags: values['server-flag'],
     dataDir: values['data-dir'],
     json: values.json,
+    report: values.report,
     profileDir: values.profile,
   }
 }

@@ -22,10 +22,12 @@ export function rangeCases({ clients, keys }: Options): Case[] {
 }
 
 export function benchRange(targets: readonly Target[], options: Options): Promise<Sample[]> {
-  return compare(targets, rangeCases(options), options, async (server) => {
-    await fill(server, options, { count: options.keys, keySpace: options.keys })
-    await checkPrefix(server, options)
-  })
+  return compare(targets, rangeCases(options), options, (server) => fillForRanges(server, options))
+}
+
+export async function fillForRanges(server: Server, options: Options): Promise<void> {
+  await fill(server, options, { count: options.keys, keySpace: options.keys })
+  await checkPrefix(server, options)
 }
 
 /** The load counts bytes only; this makes sure once that a prefix answers its 100 keys. */

@@ -85,6 +85,11 @@ export class ServerProcess implements Server {
     return server
   }
 
+  /** The folder that holds everything it writes. */
+  get dataDir(): string {
+    return this.#place.dataDir
+  }
+
   get endpoints(): readonly Endpoint[] {
     return [{ host: this.host, port: this.port }]
   }

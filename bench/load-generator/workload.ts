@@ -33,6 +33,13 @@ export type Workload =
   | { readonly kind: 'get'; readonly keySpace: number; readonly serializable: boolean }
   /** Ranges over the 100 keys of one random group, linearizable. */
   | { readonly kind: 'prefix'; readonly keySpace: number }
+  /**
+   * A transaction on one random key: if it exists, put it, else get it. The key space is filled
+   * before, so that it is always a put.
+   */
+  | { readonly kind: 'txn'; readonly keySpace: number; readonly valueBytes: number }
+  /** Of five calls four get a random key, linearizable, and one puts one. */
+  | { readonly kind: 'mixed'; readonly keySpace: number; readonly valueBytes: number }
   /** Grants leases 0, 1, 2 … `count`−1 for an hour, each once over all clients. */
   | { readonly kind: 'grant'; readonly count: number }
   /**
@@ -69,12 +76,18 @@ export function openWorkload(
       })
     }
     case 'get': {
-      const request = rangeRequest(authority, [
-        bytesField(1, zeroKey(keyDigits)),
-        ...(workload.serializable ? [varintField(7, 1)] : []),
-      ])
-      const keyOffset = request.frames.indexOf(keyPrefix, request.messageOffset, 'latin1')
-      return keyed(request, [keyOffset], keyDigits, () => random() % workload.keySpace)
+      const request = getRequest(authority, workload.serializable)
+      return keyed(request, keyOffsets(request), keyDigits, () => random() % workload.keySpace)
+    }
+    case 'txn': {
+      const request = txnRequest(authority, workload.valueBytes)
+      return keyed(request, keyOffsets(request), keyDigits, () => random() % workload.keySpace)
+    }
+    case 'mixed': {
+      const { keySpace, valueBytes } = workload
+      const get = openWorkload({ kind: 'get', keySpace, serializable: false }, authority, share)
+      const put = openWorkload({ kind: 'put', keySpace, valueBytes }, authority, share)
+      return { next: () => (random() % 5 === 0 ? put : get).next() }
     }
     case 'prefix':
       return openPrefixWorkload(authority, Math.floor(workload.keySpace / keysPerGroup), random)
@@ -165,16 +178,55 @@ function zeroKey(digits: number): Buffer {
   return Buffer.from(keyPrefix + '0'.repeat(digits), 'latin1')
 }
 
+/** Wherever a key stands in the request. */
+function keyOffsets({ frames, messageOffset }: Request): number[] {
+  const offsets: number[] = []
+  for (let at = messageOffset; ; at++) {
+    at = frames.indexOf(keyPrefix, at, 'latin1')
+    if (at === -1) return offsets
+    offsets.push(at)
+  }
+}
+
+function putMessage(valueBytes: number): Buffer {
+  const random = randomNumbers(7)
+  const value = Buffer.from(Array.from({ length: valueBytes }, () => random() & 0xff))
+  return Buffer.concat([bytesField(1, zeroKey(keyDigits)), bytesField(2, value)])
+}
+
 function putRequest(
   authority: string,
   valueBytes: number,
 ): { request: Request; keyOffset: number } {
-  const random = randomNumbers(7)
-  const value = Buffer.from(Array.from({ length: valueBytes }, () => random() & 0xff))
-  const message = Buffer.concat([bytesField(1, zeroKey(keyDigits)), bytesField(2, value)])
-  const request = encodeRequest('/etcdserverpb.KV/Put', authority, message)
+  const request = encodeRequest('/etcdserverpb.KV/Put', authority, putMessage(valueBytes))
   const keyOffset = request.frames.indexOf(keyPrefix, request.messageOffset, 'latin1')
   return { request, keyOffset }
+}
+
+function getRequest(authority: string, serializable: boolean): Request {
+  const key = bytesField(1, zeroKey(keyDigits))
+  return rangeRequest(authority, serializable ? [key, varintField(7, 1)] : [key])
+}
+
+/** compare: version(key) > 0; success: the put; failure: a get of the key. */
+export function txnMessage(valueBytes: number): Buffer {
+  const [isGreater, version] = [1, 0]
+  const key = zeroKey(keyDigits)
+  const compare = [
+    varintField(1, isGreater),
+    varintField(2, version),
+    bytesField(3, key),
+    varintField(4, 0),
+  ]
+  return Buffer.concat([
+    bytesField(1, Buffer.concat(compare)),
+    bytesField(2, bytesField(2, putMessage(valueBytes))),
+    bytesField(3, bytesField(1, bytesField(1, key))),
+  ])
+}
+
+function txnRequest(authority: string, valueBytes: number): Request {
+  return encodeRequest('/etcdserverpb.KV/Txn', authority, txnMessage(valueBytes))
 }
 
 function rangeRequest(authority: string, fields: readonly Buffer[]): Request {
