@@ -7,6 +7,7 @@
 
 import { randomInt } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
+import { collectDefaultMetrics } from 'prom-client'
 import { queryCluster } from '../peer/cluster-query.ts'
 import type { Transport } from '../peer/ports.ts'
 import { TcpTransport } from '../peer/tcp-transport.ts'
@@ -81,6 +82,8 @@ export class Member {
     const server = new Server(opened.storage, booted.member, options)
     gateway.open(server.peers)
     peerMetrics.register(server.metrics.registry)
+    // Those of the process: it is this member's alone.
+    collectDefaultMetrics({ register: server.metrics.registry })
     const engine = newEngine(config, log, server)
     const sockets = await ClientSockets.open(config, engine, server.http, log.logger('rpc'))
     if (!sockets.ok) return sockets

@@ -1,6 +1,6 @@
 /** The member's metrics, under etcd's names and types, so that its dashboards and alerts work. */
 
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import { NO_MEMBER } from '../raft/types.ts'
 import { errorText, type ErrorName } from './errors.ts'
 import { CallMetrics, registerCounter } from './call-metrics.ts'
@@ -71,7 +71,6 @@ export class Metrics {
   healthFailures = 0
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry })
     this.calls.register(this.registry)
     for (const histogram of [
       this.walFsync,
