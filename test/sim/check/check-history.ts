@@ -5,7 +5,7 @@ import { checkLeases, type LeaseCheckOptions } from './lease-checks.ts'
 import { checkLocks } from './lock-checks.ts'
 import { lostWrites } from './lost-writes.ts'
 import { checkMembers } from './member-checks.ts'
-import { checkRevisionOrder } from './revision-order.ts'
+import { checkRevisionOrder, type RevisionOrder } from './revision-order.ts'
 import type { Violation } from './violation.ts'
 import { checkWatches } from './watch-checks.ts'
 import { missingFromWriteLog } from './write-log.ts'
@@ -28,9 +28,12 @@ export interface Verdict {
   readonly unknowns: readonly string[]
 }
 
-export function checkHistory(history: History, options: CheckOptions = {}): Verdict {
+export function checkHistory(
+  history: History,
+  options: CheckOptions = {},
+  order: RevisionOrder = checkRevisionOrder(history),
+): Verdict {
   const { converged = false, leases = {}, requireWriteLog = false } = options
-  const order = checkRevisionOrder(history)
   const violations = [
     ...order.violations,
     ...checkMembers(history, order, { converged }),

@@ -43,6 +43,44 @@ export function difference(actual: Result, expected: Result): string | undefined
   return undefined
 }
 
+/** Whether two answers are equal but for their revisions; TTLs, but for whether there is one. */
+export function sameValues(actual: Result, expected: Result): boolean {
+  if (actual.type === 'put' && expected.type === 'put') {
+    return sameValue(actual.prevKv, expected.prevKv)
+  }
+  if (actual.type === 'range' && expected.type === 'range') {
+    return actual.count === expected.count && sameValueLists(actual.kvs, expected.kvs)
+  }
+  if (actual.type === 'delete' && expected.type === 'delete') {
+    const { deleted, prevKvs = [] } = expected
+    return actual.deleted === deleted && sameValueLists(actual.prevKvs ?? [], prevKvs)
+  }
+  if (actual.type === 'txn' && expected.type === 'txn') {
+    const { succeeded, responses } = expected
+    if (actual.succeeded !== succeeded) return false
+    if (actual.responses.length !== responses.length) return false
+    return responses.every((one, i) => sameValues(actual.responses[i]!, one))
+  }
+  if (actual.type === 'lease-keep-alive' && expected.type === 'lease-keep-alive') {
+    return actual.ttl > 0 === expected.ttl > 0
+  }
+  return actual.type === expected.type
+}
+
+function sameValueLists(a: readonly KeyValue[], b: readonly KeyValue[]): boolean {
+  return a.length === b.length && a.every((kv, i) => sameValue(kv, b[i]))
+}
+
+function sameValue(a: KeyValue | undefined, b: KeyValue | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return (
+    a.key === b.key &&
+    a.value === b.value &&
+    a.version === b.version &&
+    (a.lease ?? 0n) === (b.lease ?? 0n)
+  )
+}
+
 function listDifference(
   name: string,
   actual: readonly KeyValue[],

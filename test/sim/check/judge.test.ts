@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { readHistoryFile } from './history-file.ts'
 import { encodeLine, linesOf } from './history-lines.ts'
 import { judge } from './judge.ts'
-import { ANSWER_MUTATIONS } from './support/answer-mutations.ts'
+import { VALUE_MUTATIONS } from './support/value-mutations.ts'
 import { draftOf } from './support/mutation.ts'
 import { Random } from './support/random.ts'
 import { randomHistory } from './support/random-history.ts'
@@ -28,7 +28,9 @@ test('a search that gives up leaves the history undecided, never correct', () =>
 
 test('a stale read is a violation, by the check and by the search', () => {
   const draft = draftOf(randomHistory({ seed: 1, unknown: 0.05 }), new Random(1))
-  const { type, violations } = judge(ANSWER_MUTATIONS['a stale read']!.mutate(draft)!)
+  const { type, violations } = judge(
+    VALUE_MUTATIONS['a value that was overwritten before']!.mutate(draft)!,
+  )
   expect(type).toBe('violated')
   const kinds = violations.map(({ kind }) => kind)
   expect(kinds).toEqual(expect.arrayContaining(['real-time-order', 'not-linearizable']))

@@ -6,12 +6,13 @@
 
 import { checkHistory, type CheckOptions } from './check-history.ts'
 import type { History } from './history.ts'
+import { checkRevisionOrder } from './revision-order.ts'
 import { searchLinearization, type SearchOptions, type SearchVerdict } from './search.ts'
 import type { Violation } from './violation.ts'
 
 export interface JudgeOptions extends CheckOptions {
   /** 'none' leaves the search out. */
-  readonly search?: 'none' | Omit<SearchOptions, 'converged'>
+  readonly search?: 'none' | Omit<SearchOptions, 'converged' | 'order'>
 }
 
 export interface Judgement {
@@ -38,11 +39,12 @@ export interface HistoryCounts {
 
 export function judge(history: History, options: JudgeOptions = {}): Judgement {
   const { search: searchOptions = {}, converged = false } = options
-  const checked = checkHistory(history, options)
+  const order = checkRevisionOrder(history)
+  const checked = checkHistory(history, options, order)
   const search =
     searchOptions === 'none'
       ? undefined
-      : searchLinearization(history, { ...searchOptions, converged })
+      : searchLinearization(history, { order, ...searchOptions, converged })
   const found = search?.type === 'violated' ? [search.violation] : []
   const violations = [...checked.violations, ...found]
   const undecided =

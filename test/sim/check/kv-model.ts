@@ -28,7 +28,7 @@ export const EVERYTHING = { key: '\0', rangeEnd: '\0' } as const
 /** The requests that a store by itself can answer. */
 export type StoreRequest = Exclude<
   Request,
-  { readonly type: 'lock' | 'unlock' | 'lease-keep-alive' | 'lease-time-to-live' }
+  { readonly type: 'lock' | 'unlock' | 'lease-time-to-live' }
 >
 
 export type Applied =
@@ -159,6 +159,8 @@ export class KvModel {
           if (lease === request.lease) this.#deleteKey(key)
         }
         return { type: 'lease-revoke' }
+      case 'lease-keep-alive':
+        return { type: 'lease-keep-alive', ttl: this.#leases.get(request.lease) ?? 0 }
     }
   }
 

@@ -14,6 +14,7 @@ import { MEMBER_MUTATIONS } from './support/member-mutations.ts'
 import { draftOf, type Mutation } from './support/mutation.ts'
 import { Random } from './support/random.ts'
 import { randomHistory } from './support/random-history.ts'
+import { VALUE_MUTATIONS } from './support/value-mutations.ts'
 import { WATCH_MUTATIONS } from './support/watch-mutations.ts'
 
 const FACTOR = Number(process.env['QUORATE_TEST_FACTOR'] ?? 1)
@@ -27,6 +28,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   ...ANSWER_MUTATIONS,
   ...WATCH_MUTATIONS,
   ...MEMBER_MUTATIONS,
+  ...VALUE_MUTATIONS,
 }
 
 describe('flaws that are found', () => {
@@ -59,7 +61,9 @@ function expectFound(mutation: Mutation, history: History, seed: number): void {
   if (!mutation.kinds.some((kind) => kinds.has(kind))) {
     expect.fail(`seed ${seed}: not found, but ${report(history, violations)}`)
   }
-  if (!mutation.isForSearch) return
-  const verdict = searchLinearization(history, { converged: true })
+  if (!mutation.isForSearch && !mutation.isForValues) return
+  const ofValues = mutation.isForValues === true
+  const revisions = ofValues ? 'ignored' : 'judged'
+  const verdict = searchLinearization(history, { converged: true, revisions })
   expect(verdict.type, `seed ${seed}, searched`).toBe('violated')
 }

@@ -14,6 +14,17 @@ export function corrupted(history: History, random: Random): History {
   return { ...history, operations }
 }
 
+/** The same, but of what is answered and not of revisions. */
+export function corruptedAnswer(history: History, random: Random): History {
+  const answered = history.operations.filter(({ outcome }) => outcome.type === 'ok')
+  if (answered.length === 0) return history
+  const target = random.pick(answered)
+  const alike = answered.filter(({ request }) => request.type === target.request.type)
+  const outcome = random.chance(0.5) ? emptied(target) : random.pick(alike).outcome
+  const operations = history.operations.map((one) => (one === target ? { ...one, outcome } : one))
+  return { ...history, operations }
+}
+
 function changed(target: Operation, other: Operation, random: Random): Partial<Operation> {
   const { outcome } = target
   switch (random.int(0, 5)) {

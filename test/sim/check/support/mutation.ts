@@ -11,8 +11,10 @@ export interface Mutation {
   readonly needs?: Omit<RandomHistoryOptions, 'seed'>
   /** One of them has to be found. */
   readonly kinds: readonly ViolationKind[]
-  /** The search has to find it too. */
+  /** The search that is told of revisions has to find it too. */
   readonly isForSearch?: boolean
+  /** The search of values alone has to find it too. */
+  readonly isForValues?: boolean
   /** Undefined: this history has no place for it. */
   readonly mutate: (draft: Draft) => History | undefined
 }
