@@ -33,6 +33,8 @@ export function ask(
       resolve(answer)
     }
     const home = (answer: Answer): void => {
+      // Nothing is drawn for it any more.
+      if (isOver) return
       world.after(outside, draws.exponential(LATENCY_MS), 'answer', () => finish(answer))
     }
     const limit = world.after(outside, timeoutMs, 'timeout', () => {

@@ -7,12 +7,19 @@
 import type { Random } from '../../src/base/ports.ts'
 
 export class Draws implements Random {
+  readonly #origin: number
   #state: number
 
   constructor(seed: number, name: string) {
     let hash = mix(seed ^ 0x9e3779b9)
     for (let i = 0; i < name.length; i++) hash = mix(hash ^ name.charCodeAt(i))
+    this.#origin = hash
     this.#state = hash
+  }
+
+  /** Goes on with a stream that depends on this number alone, not on what was drawn before. */
+  turnTo(part: number): void {
+    this.#state = mix(this.#origin ^ Math.imul(part + 1, 0x9e3779b1))
   }
 
   /** In [0, 1). */

@@ -1,5 +1,6 @@
 /** What goes wrong in a schedule, as data: kinds of faults, and how much of each a profile has. */
 
+import { busyMs, timeOf, type Period } from './busy-times.ts'
 import { Draws } from './draws.ts'
 
 /** A member by its place in the list of those that run, or whoever leads. */
@@ -176,22 +177,27 @@ export const PROFILES = {
 export type ProfileName = keyof typeof PROFILES
 
 const MINUTE = 60_000
+const QUIET = 0.15
 
 export function faultsOf(
   seed: number,
   profile: Profile,
   members: number,
   durationMs: number,
+  busy: readonly Period[],
 ): Fault[] {
   const faults: Fault[] = []
   for (const [kind, perMinute] of Object.entries(profile.perMinute) as [FaultKind, number][]) {
     const draws = new Draws(seed, `faults ${kind}`)
     // Many seeds do without a kind, so that others are seen alone.
     const factor = draws.pick([0, 0, 0.5, 1, 2])
-    const mean = (perMinute * factor * durationMs) / MINUTE
+    const mean = (perMinute * factor * busyMs(busy)) / MINUTE
     const count = Math.floor(mean + draws.fraction())
     for (let i = 0; i < count; i++) {
-      const atMs = Math.round(draws.fraction() * durationMs)
+      // Some happen while nobody does much.
+      const isQuiet = draws.chance(QUIET)
+      const share = draws.fraction()
+      const atMs = Math.round(isQuiet ? share * durationMs : timeOf(busy, share))
       faults.push(faultOf(kind, atMs, draws, members))
     }
   }

@@ -268,6 +268,7 @@ export class Invariants {
     }
     this.#log(owner.name.replace(/#.*/, ''), revision, changes)
     this.#world.note(revision)
+    this.#world.note(hash)
   }
 
   #log(member: string, revision: number, changes: Commit['changes']): void {

@@ -4,6 +4,7 @@
  */
 
 import type { WatchLimits } from '../../src/mvcc/watch-limits.ts'
+import { busyTimes, type Period } from './busy-times.ts'
 import { Draws } from './draws.ts'
 import { faultsOf, PROFILES, type Fault, type Profile, type ProfileName } from './fault-plan.ts'
 
@@ -29,12 +30,15 @@ export type Action = (typeof ACTIONS)[number]
 
 export interface ClientPlan {
   readonly number: number
-  /** Mean time between two calls. */
+  /** Mean time between two calls in busy times, and at other times. */
   readonly thinkMs: number
+  readonly idleMs: number
   readonly timeoutMs: number
   readonly weights: Readonly<Record<Action, number>>
   /** Goes to another member when its own fails. */
   readonly wanders: boolean
+  /** The numbers of what it does, all others are left out; absent: everything. */
+  readonly only?: readonly number[]
 }
 
 export interface WatcherPlan {
@@ -66,6 +70,8 @@ export interface Plan {
   readonly profile: ProfileName
   readonly members: number
   readonly durationMs: number
+  /** When clients have much to do, and most faults happen. Otherwise little does. */
+  readonly busy: readonly Period[]
   readonly snapshotCount: number
   readonly catchUpEntries: number
   readonly preVote: boolean
@@ -88,6 +94,11 @@ export interface PlanOptions {
   readonly profile?: ProfileName
 }
 
+/** Most are long: what takes minutes (leases, logs that grow, compactions) needs them. */
+const DURATIONS_MS = [20_000, 60_000, 300_000, 300_000, 420_000, 600_000]
+/** One schedule in so many is searched for an order. */
+const SEARCHED = 8
+
 export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const draws = new Draws(seed, 'plan')
   const shares = Object.fromEntries(
@@ -96,7 +107,8 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const drawn = draws.weighted(shares)
   const profileName = options.profile ?? drawn
   const profile: Profile = PROFILES[profileName]
-  const durationMs = options.durationMs ?? draws.pick([20_000, 40_000, 60_000])
+  const durationMs = options.durationMs ?? draws.pick(DURATIONS_MS)
+  const busy = busyTimes(seed, durationMs)
   const members = draws.pick(profile.members)
   const snapshotCount = draws.pick(profile.snapshotCounts)
   const keys = draws.pick([2, 5, 10])
@@ -105,6 +117,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     profile: profileName,
     members,
     durationMs,
+    busy,
     snapshotCount,
     catchUpEntries: draws.pick([0, 1, 5, 50]),
     preVote: draws.chance(0.8),
@@ -117,8 +130,8 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     keys,
     clients: clientsOf(seed, draws.between(2, 6)),
     watchers: watchersOf(seed, draws.between(1, 4), keys),
-    faults: faultsOf(seed, profile, members, durationMs),
-    search: seed % 4 === 0,
+    faults: faultsOf(seed, profile, members, durationMs, busy),
+    search: seed % SEARCHED === 0,
   }
 }
 
@@ -166,6 +179,7 @@ function clientsOf(seed: number, count: number): ClientPlan[] {
     return {
       number: i + 1,
       thinkMs: draws.pick([20, 100, 400]),
+      idleMs: draws.pick([2000, 10_000, 60_000]),
       timeoutMs: draws.pick([500, 2000, 9000]),
       weights,
       wanders: draws.chance(0.5),

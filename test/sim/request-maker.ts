@@ -15,6 +15,7 @@ export class RequestMaker {
   readonly #draws: Draws
   readonly #shared: CommonKnowledge
   readonly #keys: number
+  #round = 0
   #values = 0
 
   /** `client` is a letter and a number, and nobody else's; `keys` is how many there are. */
@@ -23,6 +24,12 @@ export class RequestMaker {
     this.#draws = draws
     this.#shared = shared
     this.#keys = keys
+  }
+
+  /** What is made from here on depends on the round alone, not on earlier ones. */
+  begin(round: number): void {
+    this.#round = round
+    this.#values = 0
   }
 
   make(action: Exclude<Action, 'lock' | 'grant'>): Request {
@@ -117,6 +124,7 @@ export class RequestMaker {
 
   /** Never the same twice. */
   value(): string {
-    return `${this.#client}.${++this.#values}`
+    const more = this.#values++ === 0 ? '' : `.${this.#values}`
+    return `${this.#client}.${this.#round}${more}`
   }
 }

@@ -10,7 +10,6 @@ import { k, rangeRequest } from '../server/support/requests.ts'
 import { Census } from './census.ts'
 import { checkHistory } from './check/check-history.ts'
 import type { FinalState, History } from './check/history.ts'
-import { linesOf } from './check/history-lines.ts'
 import { report as reportOf } from './check/report.ts'
 import { searchLinearization } from './check/search.ts'
 import type { Violation } from './check/violation.ts'
@@ -109,7 +108,6 @@ class Run {
       highestRevision: 1,
       compacted: 0,
       leases: [],
-      nextLease: 0,
     }
     this.#faults = new Faults(this.#commons)
     this.#watchers = this.#newWatchers()
@@ -343,7 +341,8 @@ class Run {
     const violations = [...this.#check(history, isWhole)]
     for (const { kind, sentence } of violations) this.#problems.push({ kind, sentence })
     this.#countEffects(history)
-    for (const line of linesOf(history)) this.#world.noteText(line)
+    const { operations, watches, finals } = history
+    this.#world.noteValue({ operations, watches, finals })
     return {
       plan: this.#plan,
       traceHash: this.#world.traceHash,
@@ -377,7 +376,7 @@ class Run {
       logs.flatMap(({ changes }) =>
         changes.flatMap(({ events }) =>
           events.flatMap(({ type, kv }) =>
-            type === 'delete' && kv.key.startsWith('l1') ? [kv.key] : [],
+            type === 'delete' && /^l\d/.test(kv.key) ? [kv.key] : [],
           ),
         ),
       ),

@@ -10,6 +10,7 @@ import {
 import { StatusError } from '../../src/rpc/status.ts'
 import { k } from '../server/support/requests.ts'
 import type { Watch, WatchRequest, WatchResponse } from './check/history.ts'
+import { isBusy } from './busy-times.ts'
 import { Draws } from './draws.ts'
 import type { SimMember } from './member.ts'
 import type { WatcherPlan } from './plan.ts'
@@ -22,6 +23,8 @@ const SIDE_WATCHES_MAX = 4
 /** An id of the main watch that no other gets. */
 const MAIN_ID = 1_000_000n
 const OF_ALL = -1n
+/** How often it looks around while there is not much to do. */
+const LOOK_MS = 1000
 
 type Recorded = Watch & { readonly responses: WatchResponse[]; end?: Watch['end'] }
 
@@ -54,6 +57,7 @@ export class SimWatcher implements StreamReader {
   #awaitsProgress = false
   /** The ids of its watches on this stream are its own choice, and come again. */
   #picksIds = false
+  #onEnd: () => void = () => undefined
 
   constructor(
     commons: Commons,
@@ -91,15 +95,29 @@ export class SimWatcher implements StreamReader {
   }
 
   async run(): Promise<void> {
-    const { world } = this.#commons.around
+    const { world, plan } = this.#commons.around
+    const { busy } = plan
     while (!this.#commons.isOver) {
       const stream = this.#stream
       if (stream === undefined) this.#begin()
       else if (this.nowMs - this.#streamSinceMs > this.#plan.patienceMs && this.#isSlowed) {
         this.#giveUp(stream)
       } else if (this.#isSlowed && this.#draws.chance(this.#plan.bustle)) this.#bustle(stream)
+      if (this.#stream !== undefined && !isBusy(busy, this.nowMs)) await this.#disturbed(LOOK_MS)
       await world.sleep(20 + this.#draws.exponential(80))
     }
+  }
+
+  /** Its stream has ended, or that time has passed. */
+  #disturbed(ms: number): Promise<void> {
+    const { world } = this.#commons.around
+    return new Promise((resolve) => {
+      const over = world.after(world.outside, ms, 'watch', resolve)
+      this.#onEnd = () => {
+        over.isForgotten = true
+        resolve()
+      }
+    })
   }
 
   /** Learners serve no watches. */
@@ -297,6 +315,7 @@ export class SimWatcher implements StreamReader {
     this.#creating.length = 0
     this.#open.clear()
     this.#stream = undefined
+    this.#onEnd()
   }
 
   onResponse(stream: SimWatchStream, response: WireResponse): void {

@@ -1,5 +1,6 @@
 /** Clients that put, read, compare, lease and lock, each one thing after another. */
 
+import { isBusy, nextBusy } from './busy-times.ts'
 import type { Outcome, Request } from './check/history.ts'
 import type { Recorder } from './client.ts'
 import { Draws } from './draws.ts'
@@ -19,7 +20,6 @@ export interface Commons {
   /** The highest revision that was compacted for certain. */
   compacted: number
   readonly leases: bigint[]
-  nextLease: number
 }
 
 const LOCKS = ['lock-a', 'lock-b'] as const
@@ -31,6 +31,8 @@ export class SimClient {
   readonly #draws: Draws
   readonly #requests: RequestMaker
   #member: SimMember
+  /** The numbers of what it has done. */
+  readonly done: number[] = []
 
   constructor(commons: Commons, plan: ClientPlan) {
     this.#commons = commons
@@ -43,16 +45,39 @@ export class SimClient {
 
   async run(): Promise<void> {
     const { world } = this.#commons.around
-    while (!this.#commons.isOver) {
-      await world.sleep(this.#draws.exponential(this.#plan.thinkMs))
+    const only = this.#plan.only && new Set(this.#plan.only)
+    const last = this.#plan.only?.at(-1) ?? Infinity
+    let dueMs = 0
+    for (let round = 1; !this.#commons.isOver && round <= last; round++) {
+      this.#draws.turnTo(round)
+      dueMs = this.#next(dueMs)
+      // Its time has passed while another one took long.
+      if (dueMs < world.nowMs || only?.has(round) === false) continue
+      await world.sleep(dueMs - world.nowMs)
       if (this.#commons.isOver) return
+      this.done.push(round)
+      this.#requests.begin(round)
       const action = this.#draws.weighted(this.#plan.weights)
       const outcome = await this.#act(action)
       if (outcome.type === 'ok') continue
       const mustMove = this.#member.state === 'gone'
       if (mustMove || (this.#plan.wanders && outcome.type === 'unknown')) this.#wander()
-      if (outcome.type === 'failed') await world.sleep(50)
     }
+  }
+
+  /** When the one after is due, whatever happens meanwhile. */
+  #next(dueMs: number): number {
+    const { busy, durationMs } = this.#commons.around.plan
+    const { thinkMs, idleMs } = this.#plan
+    const pauseMs = this.#draws.exponential(1)
+    const soonMs = dueMs + pauseMs * thinkMs
+    // In the end everything has to be answered.
+    if (isBusy(busy, dueMs) || soonMs > durationMs) return soonMs
+    return Math.min(dueMs + pauseMs * idleMs, nextBusy(busy, dueMs) + pauseMs * thinkMs, durationMs)
+  }
+
+  #newLease(): bigint {
+    return BigInt(1000 + this.#plan.number * 100_000 + this.done.at(-1)!)
   }
 
   #wander(): void {
@@ -67,7 +92,7 @@ export class SimClient {
   }
 
   async #grant(): Promise<Outcome> {
-    const lease = BigInt(1000 + this.#commons.nextLease++)
+    const lease = this.#newLease()
     const ttl = this.#draws.pick([2, 3, 5, 8])
     const outcome = await this.#ask({ type: 'lease-grant', lease, ttl })
     if (outcome.type === 'failed') return outcome
@@ -80,7 +105,7 @@ export class SimClient {
   async #lock(): Promise<Outcome> {
     const { world } = this.#commons.around
     const draws = this.#draws
-    const lease = BigInt(1000 + this.#commons.nextLease++)
+    const lease = this.#newLease()
     const granted = await this.#ask({ type: 'lease-grant', lease, ttl: draws.pick([2, 4, 8]) })
     if (granted.type !== 'ok') return granted
     const name = draws.pick(LOCKS)

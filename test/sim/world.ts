@@ -27,6 +27,7 @@ export class Owner implements Clock {
   #localMs: number
   #sinceMs: number
   #waiting: Step[] | undefined
+  readonly #jitter: Draws
   readonly #mourners = new Set<() => void>()
 
   constructor(world: World, name: string, number: number, startMs = 1000) {
@@ -35,6 +36,12 @@ export class Owner implements Clock {
     this.number = number
     this.#localMs = startMs
     this.#sinceMs = world.nowMs
+    this.#jitter = new Draws(world.seed, `turns ${name}`)
+  }
+
+  /** How long until its loop comes round. */
+  turnMs(): number {
+    return 0.002 + 0.05 * this.#jitter.fraction()
   }
 
   nowMs(): number {
@@ -106,6 +113,7 @@ const STEPS_MAX = 30_000_000
 const realSetImmediate = globalThis.setImmediate
 
 export class World {
+  readonly seed: number
   nowMs = 0
   steps = 0
   readonly outside: Owner
@@ -114,14 +122,13 @@ export class World {
   /** Called after each step with what was thrown by it or by the promises it left behind. */
   onError: (owner: Owner, error: unknown) => void = () => undefined
   readonly #agenda: Step[] = []
-  readonly #jitter: Draws
   #order = 0
   #hash = 0x811c9dc5
 
   constructor(seed: number) {
+    this.seed = seed
     this.outside = new Owner(this, 'world', 0, 0)
     this.current = this.outside
-    this.#jitter = new Draws(seed, 'turns')
   }
 
   get traceHash(): string {
@@ -138,6 +145,27 @@ export class World {
     for (let i = 0; i < text.length; i++) this.note(text.charCodeAt(i))
   }
 
+  /** Any value without cycles. */
+  noteValue(value: unknown): void {
+    switch (typeof value) {
+      case 'number':
+        return this.note(Number.isInteger(value) ? value : Math.round(value * 1000))
+      case 'string':
+        return this.noteText(value)
+      case 'bigint':
+        return this.note(Number(BigInt.asIntN(32, value)))
+      case 'object':
+        if (value === null) return this.note(7)
+        for (const name in value) {
+          this.note(name.length)
+          this.noteValue((value as Record<string, unknown>)[name])
+        }
+        return undefined
+      default:
+        return this.note(value === true ? 1 : 0)
+    }
+  }
+
   after(owner: Owner, delayMs: number, kind: string, run: () => void): Step {
     const atMs = this.nowMs + Math.max(0, delayMs)
     const step = { atMs, order: this.#order++, owner, kind, run, isForgotten: false }
@@ -147,7 +175,7 @@ export class World {
 
   /** As soon as the owner's loop comes round: other things may come first. */
   soon(owner: Owner, kind: string, run: () => void): Step {
-    return this.after(owner, 0.002 + 0.05 * this.#jitter.fraction(), kind, run)
+    return this.after(owner, owner.turnMs(), kind, run)
   }
 
   sleep(ms: number): Promise<void> {
