@@ -5,6 +5,7 @@
  */
 
 import type { ProcessCluster } from '../support/cluster.ts'
+import type { Request } from '../sim/check/history.ts'
 import type { Draws } from '../sim/draws.ts'
 import type { PeerNetwork } from './network.ts'
 
@@ -22,6 +23,13 @@ export interface Fault {
   readonly lastsMs?: readonly [least: number, most: number]
   /** A process may end by itself (a failed disk). Otherwise that is a failure of the run. */
   readonly endsProcesses?: boolean
+  /**
+   * Its undo needs a cluster that answers: it comes when all else has been put right, as what waits
+   * for a change of members does.
+   */
+  readonly finishesLast?: boolean
+  /** Two faults with the same word here are no pair. */
+  readonly alone?: string
   /**
    * A negative control: the run has to lose what was acknowledged. It fails when the checkers find
    * nothing. Never part of a pair.
@@ -41,6 +49,10 @@ export interface Site {
   readonly network: PeerNetwork
   /** What `Rig.volume` gave a member. */
   volumeOf(member: string): DataVolume
+  /** A call at any member that is awake; part of the history, whatever becomes of it. */
+  perform(request: Request): Promise<void>
+  /** The highest revision that any answer has told. */
+  readonly revision: number
   /** A line of the run's timeline. */
   note(text: string): void
   /** Resolves after a time that the fault has drawn, or at once when the run is given up. */

@@ -52,6 +52,7 @@ export class ClusterMember {
   #arguments: readonly string[] = []
   #child: Child | undefined
   #isPaused = false
+  #isToEnd = false
 
   constructor(bed: TestBed, command: readonly [string, ...string[]], place: MemberPlace) {
     this.#bed = bed
@@ -97,6 +98,11 @@ export class ClusterMember {
     return this.#child?.running === true
   }
 
+  /** It was started, and nobody here has ended it since. */
+  get endedByItself(): boolean {
+    return this.#child !== undefined && !this.#child.running && !this.#isToEnd
+  }
+
   /** Running and not stopped by SIGSTOP. */
   get isAwake(): boolean {
     return this.isRunning && !this.#isPaused
@@ -131,6 +137,7 @@ export class ClusterMember {
     })
     this.#child = this.#bed.track(child)
     this.#isPaused = false
+    this.#isToEnd = false
   }
 
   /** Starts a process with the flags of the last one. */
@@ -139,6 +146,7 @@ export class ClusterMember {
   }
 
   async kill9(): Promise<void> {
+    this.#isToEnd ||= this.isRunning
     await this.#child?.kill9()
   }
 
@@ -146,6 +154,7 @@ export class ClusterMember {
   async terminate(): Promise<ExitResult> {
     if (this.#child === undefined) throw new Error(`${this.name} was never started`)
     this.resume()
+    this.#isToEnd ||= this.isRunning
     return await this.#child.stop(EXIT_TIMEOUT_MS)
   }
 

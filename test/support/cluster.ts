@@ -190,7 +190,7 @@ export class ProcessCluster {
 
   /** Adds a member and starts it, with what the documentation says to give it. */
   async add(options: { isLearner?: boolean; via?: ClusterMember } = {}): Promise<ClusterMember> {
-    const member = this.#newMember(await this.#nextPorts())
+    const member = await this.newcomer()
     await this.reconfigure('Cluster.MemberAdd', options.via ?? this.other(), {
       peerURLs: [member.peerUrl],
       isLearner: options.isLearner === true,
@@ -241,7 +241,13 @@ export class ProcessCluster {
 
   /** A member of this program that no list knows yet, with an empty folder. */
   outsider(ports: Ports): ClusterMember {
-    return this.#newMember(ports)
+    return this.#newMember(this.#newName(), ports)
+  }
+
+  /** The same, at ports of its own. */
+  async newcomer(): Promise<ClusterMember> {
+    const name = this.#newName()
+    return this.#newMember(name, await (this.#options.portsOf ?? freePorts)(name))
   }
 
   /** Counts an outsider, which was added by other means, among the members. */
@@ -289,7 +295,8 @@ export class ProcessCluster {
 
   async #launchAll({ size = 3, ports }: ClusterOptions): Promise<void> {
     for (let n = 0; n < size; n++) {
-      this.#members.push(this.#newMember(ports?.[n] ?? (await this.#nextPorts())))
+      const given = ports?.[n]
+      this.#members.push(given === undefined ? await this.newcomer() : this.outsider(given))
     }
     for (const member of this.#members) {
       member.launch([
@@ -301,13 +308,11 @@ export class ProcessCluster {
     }
   }
 
-  async #nextPorts(): Promise<Ports> {
-    const { portsOf = freePorts } = this.#options
-    return await portsOf(`m${this.#memberCount + 1}`)
+  #newName(): string {
+    return `m${++this.#memberCount}`
   }
 
-  #newMember(ports: Ports): ClusterMember {
-    const name = `m${++this.#memberCount}`
+  #newMember(name: string, ports: Ports): ClusterMember {
     const { commandOf, dataDirectoryOf } = this.#options
     const place: MemberPlace = {
       name,

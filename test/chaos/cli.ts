@@ -1,0 +1,144 @@
+/**
+ * `npm run chaos`: real processes under faults, judged by the checkers of histories.
+ *
+ *     npm run chaos                               the whole matrix: each fault alone and in pairs
+ *     npm run chaos -- --only kill-leader,delay   these alone and in pairs
+ *     npm run chaos -- --list                     what there is
+ *
+ *     --nodes 3      clusters of one size      --runs 5        of each, with seeds of their own
+ *     --alone        no pairs                  --seed 1        what all seeds follow from
+ *     --min-load 500 answers per second        --retries 2     of a run that had less, next seed
+ *     --json FILE    the table as data         --keep DIR      where failed runs are kept
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { FAULTS, matrix, missing, seedOf, type Scenario } from './catalogue.ts'
+import { keep, sentences } from './keep.ts'
+import { nameOf, runOnce, type RunResult } from './run.ts'
+import { addTo, emptyRow, isGood, table, total, type Row } from './summary.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    nodes: { type: 'string' },
+    runs: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    'min-load': { type: 'string', default: '500' },
+    retries: { type: 'string', default: '2' },
+    alone: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    part: { type: 'string' },
+    json: { type: 'string' },
+    keep: { type: 'string', default: 'dist-bench/chaos-failures' },
+  },
+})
+
+const minLoad = Number(values['min-load'])
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function list(): void {
+  for (const { name, about, nodes, needs = [] } of FAULTS) {
+    const reasons = needs.map((need) => need()).filter((reason) => reason !== undefined)
+    const note = reasons.length === 0 ? '' : ` — SKIPPED here: ${reasons.join('; ')}`
+    print(`${name.padEnd(20)} ${nodes.join(' and ').padEnd(8)} ${about}${note}`)
+  }
+}
+
+function scenarios(): Scenario[] {
+  const only = values.only?.split(',')
+  const unknown = only?.filter((name) => !FAULTS.some((fault) => fault.name === name)) ?? []
+  if (unknown.length > 0) throw new Error(`there is no fault ${unknown.join(', ')}: see --list`)
+  const all = matrix(FAULTS, {
+    pairs: !values.alone,
+    ...(only !== undefined && { only }),
+    ...(values.nodes !== undefined && { nodes: Number(values.nodes) }),
+  })
+  const [part = 1, parts = 1] = (values.part ?? '1/1').split('/').map(Number)
+  return all.filter((_, n) => n % parts === part - 1)
+}
+
+function describe(result: RunResult): string {
+  const { judgement, operations, acknowledged, loadBefore, longestGapMs, tookMs } = result
+  const state = result.isInvalid ? 'INVALID' : judgement.isGood ? 'ok' : 'FAILED'
+  const figures = `${loadBefore}/s before, ${operations} operations, ${acknowledged} acknowledged`
+  const gap = `gap ${Math.round(longestGapMs)} ms`
+  const took = `${(tookMs / 1000).toFixed(1)} s (${Math.round(judgement.tookMs)} ms to judge)`
+  return `${state.padEnd(7)} ${result.nodes} ${result.name}, seed ${result.seed}: ${figures}, ${gap}, ${took}`
+}
+
+async function runScenario(scenario: Scenario, row: Row): Promise<void> {
+  for (let run = 0; run < Number(values.runs); run++) {
+    for (let attempt = 0; attempt <= Number(values.retries); attempt++) {
+      const seed = seedOf(scenario, Number(values.seed), run + attempt * 500)
+      const result = await attemptOf(scenario, seed, row)
+      if (result?.isInvalid !== true) break
+    }
+  }
+}
+
+/** Undefined when the harness itself failed, which is a failure like another. */
+async function attemptOf(
+  scenario: Scenario,
+  seed: number,
+  row: Row,
+): Promise<RunResult | undefined> {
+  try {
+    const result = await runOnce({ ...scenario, seed, minLoad })
+    addTo(row, result)
+    print(describe(result))
+    const isUndecided = result.judgement.unknowns.length > 0
+    if (!result.judgement.isGood || isUndecided) {
+      print(`${sentences(result)}\nkept in ${keep(result, values.keep)}`)
+    }
+    return result
+  } catch (error) {
+    row.runs++
+    row.problems++
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    print(`FAILED  ${scenario.nodes} ${nameOf(scenario.faults)}, seed ${seed}: ${text}`)
+    return undefined
+  }
+}
+
+function write(rows: readonly Row[], startedAt: string): void {
+  if (values.json === undefined) return
+  const data = {
+    startedAt,
+    endedAt: new Date().toISOString(),
+    command: process.argv.slice(2),
+    machine: { cpus: cpus().length, model: cpus()[0]?.model, node: process.version },
+    loadAverage: loadavg(),
+    rows,
+    total: total(rows),
+  }
+  mkdirSync(dirname(join(process.cwd(), values.json)), { recursive: true })
+  writeFileSync(values.json, `${JSON.stringify(data, undefined, 2)}\n`)
+}
+
+async function main(): Promise<void> {
+  if (values.list) return list()
+  const startedAt = new Date().toISOString()
+  const rows: Row[] = []
+  for (const scenario of scenarios()) {
+    const row = emptyRow(scenario)
+    rows.push(row)
+    const reason = missing(scenario)
+    if (reason === undefined) await runScenario(scenario, row)
+    else {
+      row.skipped = reason
+      print(`SKIPPED ${scenario.nodes} ${row.scenario}: ${reason}`)
+    }
+    write(rows, startedAt)
+  }
+  print(`\n${table(rows)}`)
+  print(`\nload average of the machine: ${loadavg().map((one) => one.toFixed(1))}`)
+  if (!isGood(rows)) process.exitCode = 1
+}
+
+await main()

@@ -1,0 +1,173 @@
+/** Clients of all members: most stay with one, some go elsewhere when theirs fails them. */
+
+import { setTimeout as elapse } from 'node:timers/promises'
+import type { Outcome, Request } from '../sim/check/history.ts'
+import { Draws } from '../sim/draws.ts'
+import type { Action } from '../sim/plan.ts'
+import { RequestMaker } from '../sim/request-maker.ts'
+import type { ClusterMember } from '../support/cluster-member.ts'
+import { ChaosClient } from './client.ts'
+import type { Recorder } from './recorder.ts'
+
+const KEYS = 12
+const LOCKERS = 2
+const TIMEOUTS_MS = [300, 1000, 3000] as const
+const LOCK_TIMEOUT_MS = 4000
+const REFUSED_PAUSE_MS = 50
+const LOCK_NAMES = ['lock-a', 'lock-b'] as const
+
+const WEIGHTS: Readonly<Record<Exclude<Action, 'lock'>, number>> = {
+  put: 40,
+  delete: 6,
+  range: 16,
+  'local-range': 8,
+  'old-range': 4,
+  txn: 12,
+  'big-txn': 3,
+  compact: 0.2,
+  grant: 1,
+  renew: 3,
+  revoke: 0.7,
+  'leased-put': 4,
+  'time-to-live': 1,
+}
+
+export interface LoadOptions {
+  readonly seed: number
+  readonly clients: number
+  /** Mean time between two calls of a client. */
+  readonly thinkMs: number
+  readonly recorder: Recorder
+  /** The members that there are now; asked when a client looks for one. */
+  readonly members: () => readonly ClusterMember[]
+}
+
+export class Load {
+  readonly leases: bigint[] = []
+  isOver = false
+  readonly #options: LoadOptions
+  readonly #ends: Promise<void>[] = []
+  #nextLease = 1000
+
+  constructor(options: LoadOptions) {
+    this.#options = options
+    const { clients } = options
+    for (let n = 0; n < clients; n++) this.#ends.push(new LoadClient(this, options, n).run())
+    for (let n = 0; n < LOCKERS; n++) {
+      this.#ends.push(new LoadClient(this, options, clients + n).runLocks())
+    }
+  }
+
+  /** Lets every client end with the answer it waits for. */
+  async end(): Promise<void> {
+    this.isOver = true
+    await Promise.all(this.#ends)
+  }
+
+  newLease(): bigint {
+    return BigInt(this.#nextLease++)
+  }
+
+  get highestRevision(): number {
+    return this.#options.recorder.highestRevision
+  }
+
+  get keys(): number {
+    return KEYS
+  }
+
+  get seed(): number {
+    return this.#options.seed
+  }
+}
+
+class LoadClient {
+  readonly #load: Load
+  readonly #options: LoadOptions
+  readonly #name: string
+  readonly #number: number
+  readonly #draws: Draws
+  readonly #requests: RequestMaker
+  readonly #timeoutMs: number
+  readonly #wanders: boolean
+  #member: ClusterMember
+  #client: ChaosClient
+
+  constructor(load: Load, options: LoadOptions, number: number) {
+    this.#load = load
+    this.#options = options
+    this.#number = number
+    this.#name = `c${number}`
+    this.#draws = new Draws(load.seed, `client ${number}`)
+    this.#requests = new RequestMaker(this.#name, this.#draws, load, load.keys)
+    this.#timeoutMs = this.#draws.pick(TIMEOUTS_MS)
+    this.#wanders = this.#draws.chance(0.35)
+    this.#member = this.#choose(number)
+    this.#client = new ChaosClient(this.#member.endpoint)
+  }
+
+  async run(): Promise<void> {
+    while (!this.#load.isOver) {
+      await elapse(this.#draws.exponential(this.#options.thinkMs))
+      const action = this.#draws.weighted(WEIGHTS)
+      if (action === 'grant') await this.#grant()
+      else await this.#ask(this.#requests.make(action))
+    }
+    this.#client.close()
+  }
+
+  async runLocks(): Promise<void> {
+    while (!this.#load.isOver) await this.#lock()
+    this.#client.close()
+  }
+
+  async #grant(): Promise<void> {
+    const lease = this.#load.newLease()
+    const ttl = this.#draws.pick([2, 3, 5, 8])
+    const outcome = await this.#ask({ type: 'lease-grant', lease, ttl })
+    if (outcome.type === 'failed') return
+    this.#load.leases.push(lease)
+    await this.#ask({ type: 'put', key: `l${lease}`, value: this.#requests.value(), lease })
+  }
+
+  /** Its own lease, the lock, some time with it, and back. */
+  async #lock(): Promise<void> {
+    const draws = this.#draws
+    const lease = this.#load.newLease()
+    const granted = await this.#ask({ type: 'lease-grant', lease, ttl: draws.pick([2, 4]) })
+    if (granted.type !== 'ok') return
+    const name = draws.pick(LOCK_NAMES)
+    const locked = await this.#ask({ type: 'lock', name, lease }, LOCK_TIMEOUT_MS)
+    if (locked.type !== 'ok' || locked.result.type !== 'lock') return
+    await elapse(draws.exponential(60))
+    if (draws.chance(0.3)) await this.#ask({ type: 'lease-keep-alive', lease })
+    if (draws.chance(0.2)) await this.#ask({ type: 'lease-revoke', lease })
+    else await this.#ask({ type: 'unlock', key: locked.result.key })
+  }
+
+  async #ask(request: Request, timeoutMs = this.#timeoutMs): Promise<Outcome> {
+    const { recorder, members } = this.#options
+    const name = this.#member.name
+    const outcome = await recorder.perform(this.#name, name, this.#client, request, timeoutMs)
+    const isRefused = outcome.type === 'failed' && outcome.error === 'refused'
+    if (isRefused || outcome.type === 'unknown') {
+      const isGone = !members().includes(this.#member)
+      if (isGone || this.#wanders) this.#move()
+      if (!this.#load.isOver) await elapse(REFUSED_PAUSE_MS)
+    }
+    return outcome
+  }
+
+  #move(): void {
+    this.#client.close()
+    this.#member = this.#choose(this.#draws.below(1000))
+    this.#client = new ChaosClient(this.#member.endpoint)
+  }
+
+  #choose(number: number): ClusterMember {
+    const members = this.#options.members()
+    const member = members[number % members.length]
+    if (member === undefined) throw new Error(`${this.#number}: there is no member`)
+    return member
+  }
+}
