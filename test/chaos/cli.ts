@@ -92,7 +92,7 @@ async function attemptOf(
     const result = await runOnce({ ...scenario, seed, minLoad })
     addTo(row, result)
     print(describe(result))
-    const isUndecided = result.judgement.unknowns.length > 0
+    const isUndecided = result.judgement.checked.unknowns.length > 0
     if (!result.judgement.isGood || isUndecided) {
       print(`${sentences(result)}\nkept in ${keep(result, values.keep)}`)
     }
@@ -137,7 +137,11 @@ async function main(): Promise<void> {
     write(rows, startedAt)
   }
   print(`\n${table(rows)}`)
-  print(`\nload average of the machine: ${loadavg().map((one) => one.toFixed(1))}`)
+  print(
+    `\nload average of the machine: ${loadavg()
+      .map((one) => one.toFixed(1))
+      .join(' ')}`,
+  )
   if (!isGood(rows)) process.exitCode = 1
 }
 

@@ -147,7 +147,7 @@ function answered(response: object | undefined): Answer {
 
 /** Without a connection nothing was sent. All else may have been heard. */
 function failed({ code, details }: grpc.ServiceError): Answer {
-  if (/^No connection established/.test(details)) return { type: 'unreachable' }
+  if (details.startsWith('No connection established')) return { type: 'unreachable' }
   if (code === grpc.status.DEADLINE_EXCEEDED) return { type: 'timeout' }
   return { type: 'refused', message: details }
 }

@@ -20,7 +20,8 @@ export function keep(result: RunResult, parent: string): string {
 }
 
 export function sentences({ history, judgement }: RunResult): string {
-  const { violations, problems, unknowns } = judgement
+  const { checked, problems } = judgement
+  const { violations, unknowns } = checked
   const parts = [...problems, ...unknowns.map((unknown) => `not decided: ${unknown}`)]
   if (violations.length > 0) parts.push(report(history, violations, { lines: 40 }))
   return parts.join('\n')

@@ -16,7 +16,9 @@ const LOCK_TIMEOUT_MS = 4000
 const REFUSED_PAUSE_MS = 50
 const LOCK_NAMES = ['lock-a', 'lock-b'] as const
 
-const WEIGHTS: Readonly<Record<Exclude<Action, 'lock'>, number>> = {
+type Weights = Readonly<Record<Exclude<Action, 'lock'>, number>>
+
+const WEIGHTS: Weights = {
   put: 40,
   delete: 6,
   range: 16,
@@ -32,6 +34,22 @@ const WEIGHTS: Readonly<Record<Exclude<Action, 'lock'>, number>> = {
   'time-to-live': 1,
 }
 
+const PLAIN_WEIGHTS: Weights = {
+  put: 50,
+  delete: 8,
+  range: 30,
+  'local-range': 10,
+  'old-range': 0,
+  txn: 0,
+  'big-txn': 0,
+  compact: 0,
+  grant: 0,
+  renew: 0,
+  revoke: 0,
+  'leased-put': 0,
+  'time-to-live': 0,
+}
+
 export interface LoadOptions {
   readonly seed: number
   readonly clients: number
@@ -40,6 +58,10 @@ export interface LoadOptions {
   readonly recorder: Recorder
   /** The members that there are now; asked when a client looks for one. */
   readonly members: () => readonly ClusterMember[]
+  /** Up to here may be compacted. */
+  readonly told: () => number
+  /** Every call is about one key and none about leases, so that each key can be judged alone. */
+  readonly isPlain: boolean
 }
 
 export class Load {
@@ -51,9 +73,9 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options
-    const { clients } = options
+    const { clients, isPlain } = options
     for (let n = 0; n < clients; n++) this.#ends.push(new LoadClient(this, options, n).run())
-    for (let n = 0; n < LOCKERS; n++) {
+    for (let n = 0; n < LOCKERS && !isPlain; n++) {
       this.#ends.push(new LoadClient(this, options, clients + n).runLocks())
     }
   }
@@ -109,11 +131,19 @@ class LoadClient {
   async run(): Promise<void> {
     while (!this.#load.isOver) {
       await elapse(this.#draws.exponential(this.#options.thinkMs))
-      const action = this.#draws.weighted(WEIGHTS)
-      if (action === 'grant') await this.#grant()
-      else await this.#ask(this.#requests.make(action))
+      await this.#act()
     }
     this.#client.close()
+  }
+
+  async #act(): Promise<void> {
+    const { isPlain, told } = this.#options
+    const action = this.#draws.weighted(isPlain ? PLAIN_WEIGHTS : WEIGHTS)
+    if (action === 'grant') return await this.#grant()
+    const request = this.#requests.make(action)
+    if (isPlain) await this.#ask(ofOneKey(request))
+    else if (request.type !== 'compact') await this.#ask(request)
+    else await this.#ask({ ...request, revision: Math.min(request.revision, told()) })
   }
 
   async runLocks(): Promise<void> {
@@ -170,4 +200,10 @@ class LoadClient {
     if (member === undefined) throw new Error(`${this.#number}: there is no member`)
     return member
   }
+}
+
+function ofOneKey(request: Request): Request {
+  if (request.type !== 'range' && request.type !== 'delete') return request
+  const { rangeEnd, ...rest } = request
+  return rangeEnd === undefined ? request : rest
 }

@@ -38,7 +38,7 @@ async function moveLeader(site: Site, draws: Draws): Promise<void> {
 }
 
 async function compact(site: Site, draws: Draws): Promise<void> {
-  const revision = Math.max(1, site.revision - draws.below(100))
+  const revision = Math.max(1, site.told - draws.below(100))
   await site.perform({ type: 'compact', revision })
 }
 

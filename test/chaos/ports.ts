@@ -51,8 +51,8 @@ export interface Site {
   volumeOf(member: string): DataVolume
   /** A call at any member that is awake; part of the history, whatever becomes of it. */
   perform(request: Request): Promise<void>
-  /** The highest revision that any answer has told. */
-  readonly revision: number
+  /** Up to here at least one watch was told everything: what may be compacted. */
+  readonly told: number
   /** A line of the run's timeline. */
   note(text: string): void
   /** Resolves after a time that the fault has drawn, or at once when the run is given up. */

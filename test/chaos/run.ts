@@ -15,7 +15,7 @@ import { Load } from './load.ts'
 import type { Fault, Undo } from './ports.ts'
 import { Recorder } from './recorder.ts'
 import { ChaosSite } from './site.ts'
-import { judge, type Judgement } from './verdict.ts'
+import { judgeRun, type RunJudgement } from './verdict.ts'
 import { WatchRecorder } from './watch-recorder.ts'
 
 export interface RunPlan {
@@ -43,7 +43,7 @@ export interface RunResult {
   /** Without any acknowledged write, from the first fault to the end. */
   readonly longestGapMs: number
   readonly tookMs: number
-  readonly judgement: Judgement
+  readonly judgement: RunJudgement
   readonly history: History
   readonly timeline: readonly string[]
   readonly logs: ReadonlyMap<string, string>
@@ -56,6 +56,9 @@ const WARM_UP_MOST_MS = 6000
 const FAULT_MS = [1000, 2500] as const
 const WELL_MS = 40_000
 const WATCHES_MS = 20_000
+
+/** How many of the runs have calls of single keys alone, so that the search can judge them. */
+const PLAIN = 0.4
 
 const CHECKPOINTS = [
   ['200', '50'],
@@ -85,6 +88,7 @@ class Run {
   readonly #timeline: string[] = []
   readonly #problems: string[] = []
   readonly #flags: readonly string[]
+  readonly #isPlain: boolean
   #faultedAt = 0
   #wellAt = 0
   #gapMs = 0
@@ -92,6 +96,7 @@ class Run {
   constructor(plan: RunPlan, bed: TestBed) {
     this.#plan = plan
     this.#bed = bed
+    this.#isPlain = new Draws(plan.seed, 'profile').chance(PLAIN)
     this.#watches = new WatchRecorder(this.#recorder)
     const draws = new Draws(plan.seed, 'flags')
     const [count, kept] = draws.pick(CHECKPOINTS)
@@ -106,6 +111,7 @@ class Run {
       bed: this.#bed,
       nodes,
       recorder: this.#recorder,
+      told: () => this.#watches.told,
       flags: this.#flags,
       rigs: faults.flatMap(({ rig = {} }) => [rig]),
       note: (text) => this.#note(text),
@@ -122,6 +128,8 @@ class Run {
         thinkMs: THINK_MS,
         recorder: this.#recorder,
         members: () => cluster.members,
+        told: () => this.#watches.told,
+        isPlain: this.#isPlain,
       })
       loadBefore = await this.#warmUp()
       if (loadBefore >= minLoad) await this.#disturb(site)
@@ -134,7 +142,11 @@ class Run {
     }
     const isInvalid = loadBefore < minLoad
     const mustBeCaught = faults.some((fault) => fault.mustBeCaught === true)
-    const judgement = judge(history, this.#problems, { wellAt: this.#wellAt, mustBeCaught })
+    const judgement = judgeRun(history, this.#problems, {
+      wellAt: this.#wellAt,
+      isPlain: this.#isPlain,
+      mustBeCaught,
+    })
     const events = history.watches.flatMap(({ responses }) => responses)
     return {
       name: nameOf(faults),

@@ -22,6 +22,7 @@ export interface SiteOptions {
   readonly rigs: readonly Rig[]
   readonly flags: readonly string[]
   readonly recorder: Recorder
+  readonly told: () => number
   readonly note: (text: string) => void
 }
 
@@ -60,8 +61,8 @@ export class ChaosSite implements Site {
     return volume
   }
 
-  get revision(): number {
-    return this.#options.recorder.highestRevision
+  get told(): number {
+    return this.#options.told()
   }
 
   async perform(request: Request): Promise<void> {

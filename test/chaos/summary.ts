@@ -17,6 +17,8 @@ export interface Row {
   violations: number
   problems: number
   undecided: number
+  /** Runs that the search has found linearizable, too. */
+  searched: number
   /** Answers in the second before the fault: the least of the valid runs. */
   minLoad: number
   longestGapMs: number
@@ -40,6 +42,7 @@ export function emptyRow({ faults, nodes }: Scenario): Row {
     violations: 0,
     problems: 0,
     undecided: 0,
+    searched: 0,
     minLoad: Infinity,
     longestGapMs: 0,
     ...(faults.some(({ mustBeCaught }) => mustBeCaught === true) && { caught: 0 }),
@@ -56,11 +59,12 @@ export function addTo(row: Row, result: RunResult): void {
   row.unknown += result.unknown
   row.watchEvents += result.watchEvents
   row.longestGapMs = Math.max(row.longestGapMs, result.longestGapMs)
-  row.undecided += judgement.unknowns.length
+  row.undecided += judgement.checked.unknowns.length
+  if (judgement.checked.search?.type === 'linearizable') row.searched++
   if (row.caught !== undefined && judgement.isGood) row.caught++
   if (row.caught !== undefined) return
   row.lost += judgement.lost
-  row.violations += judgement.violations.length
+  row.violations += judgement.checked.violations.length
   row.problems += judgement.problems.length
 }
 
@@ -76,6 +80,7 @@ const COLUMNS: readonly (readonly [title: string, cell: (row: Row) => string])[]
   ['problems', ({ problems }) => String(problems)],
   ['unknown', ({ unknown }) => String(unknown)],
   ['undecided', ({ undecided }) => String(undecided)],
+  ['searched', ({ searched }) => String(searched)],
   ['min load', ({ minLoad }) => (minLoad === Infinity ? '-' : String(minLoad))],
   ['longest gap', ({ longestGapMs }) => `${Math.round(longestGapMs)} ms`],
 ]
@@ -114,6 +119,7 @@ export function total(rows: readonly Row[]): Row {
     violations: sum(({ violations }) => violations),
     problems: sum(({ problems }) => problems),
     undecided: sum(({ undecided }) => undecided),
+    searched: sum(({ searched }) => searched),
     minLoad: Math.min(...rows.map(({ minLoad }) => minLoad)),
     longestGapMs: Math.max(0, ...rows.map(({ longestGapMs }) => longestGapMs)),
   }

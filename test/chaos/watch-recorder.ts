@@ -36,12 +36,21 @@ export class WatchRecorder {
   }
 
   /** Resolves when the watch of each of these members has been told everything up to it. */
-  async reach(members: readonly ClusterMember[], revision: number, timeoutMs: number) {
+  async reach(
+    members: readonly ClusterMember[],
+    revision: number,
+    timeoutMs: number,
+  ): Promise<void> {
     await until(`watches at revision ${revision}`, timeoutMs, () => {
       const late = members.find((member) => (this.#watchers.get(member)?.next ?? 0) <= revision)
       if (late === undefined) return true
       throw new Error(`${late.name} is at ${this.#watchers.get(late)?.next}`)
     })
+  }
+
+  /** Up to here at least one watch was told everything. */
+  get told(): number {
+    return Math.max(1, ...[...this.#watchers.values()].map(({ next }) => next - 1))
   }
 
   async end(): Promise<void> {
