@@ -19,7 +19,6 @@ import {
   encodeCompactionResponse,
   encodeDeleteRangeResponse,
   encodePutResponse,
-  encodeRangeResponse,
   encodeRangeStreamResponse,
   encodeTxnResponse,
   type CompactionRequest,
@@ -29,7 +28,6 @@ import {
   type PutRequest,
   type PutResponseInput,
   type RangeRequest,
-  type RangeResponseInput,
   type RangeStreamResponseInput,
   type ResponseHeaderInput,
   type TxnRequest,
@@ -49,6 +47,7 @@ import { etcdError } from '../errors.ts'
 import type { OperationCounts } from '../metric-sources.ts'
 import type { Caller, ProposedRequest, Proposer } from '../proposer.ts'
 import { RangeExecution } from '../range.ts'
+import { encodeInSlices, encodeRange, type EncodableRange } from '../range-encoding.ts'
 import { checkStreamable, streamRange } from '../range-stream.ts'
 import type { ReadIndex } from '../read-index.ts'
 import {
@@ -111,7 +110,7 @@ export class KvService {
     return [
       defineUnary(
         '/etcdserverpb.KV/Range',
-        { decode: decodeRangeRequest, encode: encodeRangeResponse },
+        { decode: decodeRangeRequest, encode: encodeRange },
         (request, context) => this.range(request, context),
       ),
       defineServerStream(
@@ -142,7 +141,7 @@ export class KvService {
     ]
   }
 
-  async range(request: RangeRequest, reader: Reader = SERVER_READER): Promise<RangeResponseInput> {
+  async range(request: RangeRequest, reader: Reader = SERVER_READER): Promise<EncodableRange> {
     const error = checkRangeRequest(request)
     if (error !== undefined) throw etcdError(error)
     await this.#awaitReadable(request.serializable)
@@ -156,7 +155,8 @@ export class KvService {
     return this.#holding(checked.revision, reader, async (giveWay) => {
       await giveWay()
       await runToEnd(execution, giveWay)
-      return { header, ...execution.result() }
+      const response = { header, ...execution.result() }
+      return { ...response, encoded: await encodeInSlices(response, giveWay) }
     })
   }
 
