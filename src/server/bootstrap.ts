@@ -44,6 +44,8 @@ export interface BootstrapOptions {
   readonly electionTicks: number
   readonly heartbeatTicks: number
   readonly preVote: boolean
+  /** Of one message between members; 1 MiB when left out. */
+  readonly maxBytesPerMessage?: number
   readonly random: Random
   readonly clock: Clock
   readonly logger: Logger
@@ -309,7 +311,7 @@ function newRawNode(checkpoint: Checkpoint, log: RecoveredLog, options: Bootstra
     heartbeatTicks: options.heartbeatTicks,
     preVote: options.preVote,
     checkQuorum: true,
-    maxBytesPerMessage: MAX_BYTES_PER_MESSAGE,
+    maxBytesPerMessage: options.maxBytesPerMessage ?? MAX_BYTES_PER_MESSAGE,
     maxInflightMessages: MAX_INFLIGHT_MESSAGES,
     maxInflightBytes: MAX_INFLIGHT_BYTES,
     maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,

@@ -2,9 +2,15 @@
 
 import { busyMs, timeOf, type Period } from './busy-times.ts'
 import { Draws } from './draws.ts'
+import { MOMENTS, type Moment } from './moments.ts'
 
 /** A member by its place in the list of those that run, or whoever leads. */
 export type Target = number | 'leader'
+
+export const STRIKES = ['crash', 'crash-all', 'pause', 'isolate', 'silence', 'deafen'] as const
+
+/** What an ambush does. */
+export type Strike = (typeof STRIKES)[number]
 
 export type Fault = { readonly atMs: number } & (
   | {
@@ -18,7 +24,26 @@ export type Fault = { readonly atMs: number } & (
       /** Draws which of the unsynced writes did. */
       readonly keeps: number
     }
-  | { readonly kind: 'crash-all'; readonly downMs: number; readonly keeps: number }
+  | {
+      readonly kind: 'crash-all'
+      readonly downMs: number
+      readonly keeps: number
+      /** Whose append in flight reached the disk, as bits. */
+      readonly keepsInFlight: number
+    }
+  /** For a while, who comes to that moment is struck, by chance and soon after, a few times. */
+  | {
+      readonly kind: 'ambush'
+      readonly moment: Moment
+      readonly chance: number
+      readonly times: number
+      readonly afterMs: number
+      readonly forMs: number
+      readonly strike: Strike
+      readonly strikeMs: number
+      /** Patterns of bits, as in a crash. */
+      readonly keeps: number
+    }
   | { readonly kind: 'stop'; readonly target: Target; readonly downMs: number }
   | { readonly kind: 'pause'; readonly target: Target; readonly forMs: number }
   | {
@@ -69,6 +94,10 @@ export interface Profile {
   readonly losses: readonly number[]
   readonly latenciesMs: readonly number[]
   readonly diskMs: readonly number[]
+  /** How often members ask around before they campaign; mostly, when left out. */
+  readonly preVote?: number
+  /** Limits of one message of entries; that of production when left out or undefined. */
+  readonly messageBytes?: readonly (number | undefined)[]
 }
 
 /** Everything is on the table in each, but each goes for something. */
@@ -79,6 +108,7 @@ export const PROFILES = {
     perMinute: {
       crash: 6,
       'crash-all': 0.5,
+      ambush: 2,
       stop: 1.5,
       pause: 4,
       isolate: 5,
@@ -102,7 +132,14 @@ export const PROFILES = {
   'crash-storm': {
     share: 2,
     members: [1, 3, 3, 5],
-    perMinute: { crash: 25, 'crash-all': 4, stop: 4, 'disk-stall': 4, transfer: 2 },
+    perMinute: {
+      crash: 25,
+      'crash-all': 4,
+      ambush: 8,
+      stop: 4,
+      'disk-stall': 4,
+      transfer: 2,
+    },
     snapshotCounts: [3, 10, 50],
     losses: [0],
     latenciesMs: [0.5, 5],
@@ -128,7 +165,15 @@ export const PROFILES = {
   'stale-leader': {
     share: 2,
     members: [3, 3, 5],
-    perMinute: { pause: 14, isolate: 8, 'disk-stall': 8, 'clock-rate': 5, transfer: 8 },
+    perMinute: {
+      pause: 14,
+      isolate: 8,
+      ambush: 4,
+      'disk-stall': 8,
+      'clock-rate': 5,
+      transfer: 8,
+      'slow-network': 4,
+    },
     snapshotCounts: [10, 1000],
     losses: [0],
     latenciesMs: [1, 10, 40],
@@ -153,6 +198,18 @@ export const PROFILES = {
     losses: [0, 0.05],
     latenciesMs: [0.5, 5, 30],
     diskMs: [0.1, 5],
+  },
+  /** Terms are short, and leaders fall over what they have just begun. */
+  elections: {
+    share: 2,
+    members: [3, 3, 5, 5],
+    perMinute: { ambush: 40, crash: 8, isolate: 4, partition: 4, 'slow-network': 3, pause: 3 },
+    snapshotCounts: [20, 1000],
+    losses: [0, 0, 0.05],
+    latenciesMs: [1, 10, 60, 150],
+    diskMs: [0.5, 10, 60],
+    preVote: 0.3,
+    messageBytes: [1, 200, undefined],
   },
   snapshots: {
     share: 2,
@@ -220,7 +277,26 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
         keeps: draws.below(2 ** 16),
       }
     case 'crash-all':
-      return { kind, atMs, downMs: forMs(), keeps: draws.below(2 ** 16) }
+      return {
+        kind,
+        atMs,
+        downMs: forMs(),
+        keeps: draws.below(2 ** 16),
+        keepsInFlight: draws.below(2 ** 16),
+      }
+    case 'ambush':
+      return {
+        kind,
+        atMs,
+        moment: draws.pick(MOMENTS),
+        chance: draws.pick([0.05, 0.3, 1]),
+        times: draws.pick([1, 3, 10]),
+        afterMs: draws.pick([0, 0.5, 10, 80]),
+        forMs: forMs(),
+        strike: draws.pick(STRIKES),
+        strikeMs: Math.round(draws.pick([5, 150, 800, 2500]) * (0.5 + draws.fraction())),
+        keeps: draws.below(2 ** 16),
+      }
     case 'stop':
       return { kind, atMs, target: target(), downMs: forMs() }
     case 'pause':

@@ -83,19 +83,21 @@ export class Faults {
     switch (fault.kind) {
       case 'crash': {
         const member = this.#pick(fault.target)
-        this.#crash([member], fault)
+        this.#crash([member], fault, fault.keepInFlight ? 1 : 0)
         await this.#wait(fault.downMs)
         member.start()
         return
       }
       case 'crash-all': {
         const all = [...this.#commons.members]
-        this.#crash(all, { keeps: fault.keeps, keepInFlight: true, loseUnsynced: false })
+        this.#crash(all, { keeps: fault.keeps, loseUnsynced: false }, fault.keepsInFlight)
         this.#commons.around.census.count('all members crashed at once')
         await this.#wait(fault.downMs)
         for (const member of all) member.start()
         return
       }
+      case 'ambush':
+        return this.#lieInWait(fault)
       case 'stop': {
         const member = this.#pick(fault.target)
         await member.stop()
@@ -179,8 +181,33 @@ export class Faults {
     }
   }
 
+  async #lieInWait(fault: Extract<Fault, { kind: 'ambush' }>): Promise<void> {
+    const { invariants, plan, world, census, timeline } = this.#commons.around
+    const draws = new Draws(plan.seed, `ambush ${fault.atMs}`)
+    let left = fault.times
+    const stop = invariants.moments.listen((moment, id) => {
+      if (moment !== fault.moment || this.#isOver || left === 0) return
+      if (!draws.chance(fault.chance)) return
+      left--
+      world.after(world.outside, draws.exponential(fault.afterMs), 'fault', () => {
+        const target = this.#present().findIndex((member) => member.id === id)
+        if (target === -1 || this.#isOver) return
+        census.tally(`ambush: ${fault.moment}`)
+        timeline.add('world', `${fault.strike} at m${target + 1}, which ${fault.moment}`)
+        void this.#carryOut(strikeOf(fault, target))
+      })
+    })
+    await this.#wait(fault.forMs)
+    stop()
+  }
+
+  /** Those that may run again. */
+  #present(): SimMember[] {
+    return this.#commons.members.filter(({ state }) => state !== 'gone')
+  }
+
   #pick(target: Target): SimMember {
-    const running = this.#commons.members.filter(({ state }) => state !== 'gone')
+    const running = this.#present()
     const candidates = running.length > 0 ? running : this.#commons.members
     if (target === 'leader') {
       const leader = this.#leader()
@@ -194,8 +221,16 @@ export class Faults {
     return leaders.sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))[0]
   }
 
-  #crash(members: readonly SimMember[], cut: PowerCut): void {
-    members.forEach((member, i) => member.crash({ ...cut, keeps: cut.keeps + i }))
+  /** The append in flight of each reaches the disk as its bit says. */
+  #crash(
+    members: readonly SimMember[],
+    cut: Omit<PowerCut, 'keepInFlight'>,
+    keepsInFlight: number,
+  ): void {
+    members.forEach((member, i) => {
+      const keepInFlight = ((keepsInFlight >> i) & 1) === 1
+      member.crash({ ...cut, keeps: cut.keeps + i, keepInFlight })
+    })
     const { length } = this.#commons.members.filter(({ isRunning }) => isRunning)
     const size = this.#commons.members.filter(({ state }) => state !== 'gone').length
     if (size > 1 && length <= size / 2) {
@@ -316,5 +351,33 @@ export class Faults {
     while (world.nowMs < endMs && !this.#isOver) {
       await world.sleep(Math.min(500, endMs - world.nowMs))
     }
+  }
+}
+
+function strikeOf(fault: Extract<Fault, { kind: 'ambush' }>, target: number): Fault {
+  const { atMs, strike, strikeMs, keeps } = fault
+  switch (strike) {
+    case 'crash': {
+      const keepInFlight = keeps % 2 === 1
+      return {
+        kind: strike,
+        atMs,
+        target,
+        downMs: strikeMs,
+        keepInFlight,
+        keeps,
+        loseUnsynced: false,
+      }
+    }
+    case 'crash-all':
+      return { kind: strike, atMs, downMs: strikeMs, keeps, keepsInFlight: keeps >> 5 }
+    case 'pause':
+      return { kind: strike, atMs, target, forMs: strikeMs }
+    case 'isolate':
+      return { kind: strike, atMs, target, way: 'both', forMs: strikeMs }
+    case 'silence':
+      return { kind: 'isolate', atMs, target, way: 'out', forMs: strikeMs }
+    case 'deafen':
+      return { kind: 'isolate', atMs, target, way: 'in', forMs: strikeMs }
   }
 }

@@ -14,6 +14,7 @@ import type { Entry, MemberId, Message, Ready } from '../../src/raft/types.ts'
 import { StateHash, type StatePoint } from '../../src/server/state-hash.ts'
 import type { Census } from './census.ts'
 import type { KvEvent, MemberLog, RevisionChanges } from './check/history.ts'
+import { Moments } from './moments.ts'
 import { Promises, ReadBounds } from './promises.ts'
 import type { DurableLog } from './durable-log.ts'
 import type { Owner, World } from './world.ts'
@@ -46,6 +47,7 @@ export class Invariants {
   readonly #votes = new Map<string, MemberId>()
   readonly #isSnapshotUnderWay: () => boolean
   readonly promises: Promises
+  readonly moments = new Moments()
   #committedIndex = 0
 
   constructor(
@@ -86,6 +88,7 @@ export class Invariants {
       this.#onReady(raw, owner, result)
       this.promises.onReady(raw, owner.name, result)
       reads.onReady(owner.name, result)
+      this.moments.onReady(raw, result)
       if (raw.committed < commit) {
         this.#report(
           'commit-went-back',

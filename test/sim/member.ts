@@ -266,6 +266,7 @@ export class SimMember {
     const wallMs = (): number => START_WALL_MS + world.nowMs + this.#wallOffMs
     const storage = await this.#openStorage(owner, logger)
     if (storage === undefined) return
+    invariants.promises.onStart(this.id, owner.name, storage.log, storage.recoveredLog)
     const booted = await bootstrap(
       storage,
       bootstrapOptions({
@@ -274,6 +275,7 @@ export class SimMember {
         random,
         logger,
         preVote: plan.preVote,
+        ...(plan.messageBytes !== undefined && { maxBytesPerMessage: plan.messageBytes }),
       }),
     )
     if (!booted.ok) {

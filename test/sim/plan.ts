@@ -75,6 +75,8 @@ export interface Plan {
   readonly snapshotCount: number
   readonly catchUpEntries: number
   readonly preVote: boolean
+  /** Limit of one message of entries: one entry in each, when it is small. */
+  readonly messageBytes?: number | undefined
   readonly initialAdvance: boolean
   readonly latencyMs: number
   readonly loss: number
@@ -98,6 +100,8 @@ export interface PlanOptions {
 const DURATIONS_MS = [20_000, 60_000, 300_000, 300_000, 420_000, 600_000]
 /** One schedule in so many is searched for an order. */
 const SEARCHED = 8
+/** Mostly that of production. */
+const MESSAGE_BYTES = [undefined, undefined, undefined, 1] as const
 
 export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const draws = new Draws(seed, 'plan')
@@ -120,7 +124,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     busy,
     snapshotCount,
     catchUpEntries: draws.pick([0, 1, 5, 50]),
-    preVote: draws.chance(0.8),
+    preVote: draws.chance(profile.preVote ?? 0.8),
     initialAdvance: draws.chance(0.8),
     latencyMs: draws.pick(profile.latenciesMs),
     loss: draws.pick(profile.losses),
@@ -132,6 +136,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     watchers: watchersOf(seed, draws.between(1, 4), keys),
     faults: faultsOf(seed, profile, members, durationMs, busy),
     search: seed % SEARCHED === 0,
+    messageBytes: draws.pick(profile.messageBytes ?? MESSAGE_BYTES),
   }
 }
 

@@ -8,12 +8,15 @@
 
 import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { Entry, HardState, MemberId, Message, Ready } from '../../src/raft/types.ts'
+import type { RaftLogStore, RecoveredLog } from '../../src/storage/ports.ts'
 import type { DurableLog } from './durable-log.ts'
+import { WrittenLogs } from './written-log.ts'
 
 export type Report = (kind: string, sentence: string) => void
 
 export class Promises {
   readonly #report: Report
+  readonly #written = new WrittenLogs()
   readonly #disks = new Map<MemberId, DurableLog>()
   /** Their disks have been damaged: they no longer hold what they once did. */
   readonly #damaged = new Set<MemberId>()
@@ -23,6 +26,13 @@ export class Promises {
 
   constructor(report: Report) {
     this.#report = report
+  }
+
+  /** A life has opened its log. */
+  onStart(id: MemberId, name: string, store: RaftLogStore, recovered: RecoveredLog): void {
+    const missing = this.#written.onStart(id, store, recovered)
+    if (missing === undefined || this.#damaged.has(id)) return
+    this.#report('log-forgotten', `${name} starts without ${missing}, which it had written`)
   }
 
   onLife(id: MemberId, disk: DurableLog): void {
