@@ -7,7 +7,7 @@
  *
  *     --nodes 3      clusters of one size      --runs 5        of each, with seeds of their own
  *     --alone        no pairs                  --seed 1        what all seeds follow from
- *     --min-load 500 answers per second        --retries 2     of a run that had less, next seed
+ *     --min-load 500 answers per second        --retries 1     of a run that had less, with another seed
  *     --json FILE    the table as data         --keep DIR      where failed runs are kept
  */
 
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     'min-load': { type: 'string', default: '500' },
-    retries: { type: 'string', default: '2' },
+    retries: { type: 'string', default: '1' },
     alone: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     part: { type: 'string' },

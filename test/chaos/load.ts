@@ -53,8 +53,8 @@ const PLAIN_WEIGHTS: Weights = {
 export interface LoadOptions {
   readonly seed: number
   readonly clients: number
-  /** Mean time between two calls of a client. */
-  readonly thinkMs: number
+  /** Calls per second that all clients together begin, at most. */
+  readonly perSecond: number
   readonly recorder: Recorder
   /** The members that there are now; asked when a client looks for one. */
   readonly members: () => readonly ClusterMember[]
@@ -70,6 +70,7 @@ export class Load {
   readonly #options: LoadOptions
   readonly #ends: Promise<void>[] = []
   #nextLease = 1000
+  #nextTurnAt = 0
 
   constructor(options: LoadOptions) {
     this.#options = options
@@ -92,6 +93,13 @@ export class Load {
 
   get highestRevision(): number {
     return this.#options.recorder.highestRevision
+  }
+
+  /** Resolves when it is a client's turn: no more calls begin than were asked for. */
+  async turn(): Promise<void> {
+    const now = performance.now()
+    this.#nextTurnAt = Math.max(now, this.#nextTurnAt + 1000 / this.#options.perSecond)
+    if (this.#nextTurnAt > now) await elapse(this.#nextTurnAt - now)
   }
 
   get keys(): number {
@@ -130,7 +138,7 @@ class LoadClient {
 
   async run(): Promise<void> {
     while (!this.#load.isOver) {
-      await elapse(this.#draws.exponential(this.#options.thinkMs))
+      await this.#load.turn()
       await this.#act()
     }
     this.#client.close()

@@ -7,7 +7,7 @@ export interface Row {
   readonly scenario: string
   readonly nodes: number
   runs: number
-  /** Too little load before the fault: they say nothing. */
+  /** Too little load before the fault: what they find counts, that they find nothing does not. */
   invalid: number
   operations: number
   acknowledged: number
