@@ -1,5 +1,6 @@
 /** What happens to processes: they are killed, stopped, ended in order. */
 
+import { rmSync } from 'node:fs'
 import type { Draws } from '../sim/draws.ts'
 import type { ClusterMember } from '../support/cluster-member.ts'
 import type { Fault, Site, Undo } from './ports.ts'
@@ -88,6 +89,14 @@ async function crashLoop(site: Site, draws: Draws): Promise<Undo> {
   }
 }
 
+/** Kills all and empties their disks: what was acknowledged is gone for good. */
+async function forgetAll(site: Site): Promise<Undo> {
+  const { members } = site.cluster
+  await Promise.all(members.map((member) => member.kill9()))
+  for (const { dataDirectory } of members) rmSync(dataDirectory, { recursive: true, force: true })
+  return () => startAgain(site, members)
+}
+
 /** What it throws is thrown when it is asked for, and not before. */
 export function settled(running: Promise<void>): () => Promise<void> {
   running.catch(() => undefined) // told to who asks
@@ -157,5 +166,13 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     nodes: CLUSTER,
     lastsMs: [500, 1500],
     apply: rollingRestart,
+  },
+  {
+    name: 'forget-all',
+    about: 'control: all are killed and their disks emptied, which has to be found out',
+    nodes: EVERY_SIZE,
+    lastsMs: [0, 500],
+    mustBeCaught: true,
+    apply: forgetAll,
   },
 ]
