@@ -3,8 +3,7 @@
 import { setTimeout as elapse } from 'node:timers/promises'
 import type { Outcome, Request } from '../sim/check/history.ts'
 import { Draws } from '../sim/draws.ts'
-import type { Action } from '../sim/plan.ts'
-import { RequestMaker } from '../sim/request-maker.ts'
+import { RequestMaker, type SingleAction } from '../sim/request-maker.ts'
 import type { ClusterMember } from '../support/cluster-member.ts'
 import { ChaosClient } from './client.ts'
 import type { Recorder } from './recorder.ts'
@@ -16,7 +15,8 @@ const LOCK_TIMEOUT_MS = 4000
 const REFUSED_PAUSE_MS = 50
 const LOCK_NAMES = ['lock-a', 'lock-b'] as const
 
-type Weights = Readonly<Record<Exclude<Action, 'lock'>, number>>
+type Asked = Exclude<SingleAction, 'odd-range' | 'odd-txn' | 'move-leases'> | 'grant'
+type Weights = Readonly<Record<Asked, number>>
 
 const WEIGHTS: Weights = {
   put: 40,

@@ -44,6 +44,7 @@ export const RARE = [
   'slow watch that caught up',
   'watch resumed on another member',
   'progress asked for and told',
+  'hash of a history found again',
   'restart that replayed the log',
   'divergent log entries replaced',
 ] as const

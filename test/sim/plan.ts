@@ -24,6 +24,12 @@ export const ACTIONS = [
   'leased-put',
   'time-to-live',
   'lock',
+  'odd-range',
+  'odd-txn',
+  'move-leases',
+  'bury',
+  'tour',
+  'upkeep',
 ] as const
 
 export type Action = (typeof ACTIONS)[number]
@@ -171,6 +177,12 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   'leased-put': 5,
   'time-to-live': 2,
   lock: 4,
+  'odd-range': 4,
+  'odd-txn': 4,
+  'move-leases': 3,
+  bury: 3,
+  tour: 1.5,
+  upkeep: 1.5,
 }
 
 function clientsOf(seed: number, count: number): ClientPlan[] {

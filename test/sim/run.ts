@@ -108,6 +108,7 @@ class Run {
       highestRevision: 1,
       compacted: 0,
       leases: [],
+      hashes: new Map(),
     }
     this.#faults = new Faults(this.#commons)
     this.#watchers = this.#newWatchers()

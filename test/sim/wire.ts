@@ -2,6 +2,7 @@
 
 import { decodeKeyValue } from '../../src/mvcc/kv.ts'
 import type {
+  CompactionRequest,
   CompareInput,
   DeleteRangeResponseInput,
   PutResponseInput,
@@ -37,6 +38,8 @@ import type {
   WatchResponse,
 } from './check/history.ts'
 
+type CompactRequest = Extract<Request, { type: 'compact' }>
+
 export interface WireCall {
   readonly method: string
   readonly message: object
@@ -53,7 +56,7 @@ export function wireCall(request: Exclude<Request, { type: 'lease-keep-alive' }>
     case 'txn':
       return { method: 'KV.Txn', message: txnMessage(request) }
     case 'compact':
-      return { method: 'KV.Compact', message: { revision: request.revision, physical: false } }
+      return { method: 'KV.Compact', message: compactMessage(request) }
     case 'lease-grant':
       return { method: 'Lease.LeaseGrant', message: { id: request.lease, ttl: request.ttl } }
     case 'lease-revoke':
@@ -70,18 +73,30 @@ export function wireCall(request: Exclude<Request, { type: 'lease-keep-alive' }>
   }
 }
 
-function putMessage({
-  key,
-  value,
-  lease = 0n,
-  prevKv = false,
-}: PutRequest): ReturnType<typeof putRequest> {
-  return putRequest({ key: k(key), value: bytes(value), lease, prevKv })
+function compactMessage({ revision, physical = false }: CompactRequest): CompactionRequest {
+  return { revision, physical }
 }
+
+function putMessage({ key, value, ...options }: PutRequest): ReturnType<typeof putRequest> {
+  const { lease = 0n, prevKv = false, ignoreValue = false, ignoreLease = false } = options
+  return putRequest({
+    key: k(key),
+    value: bytes(ignoreValue ? '' : value),
+    lease,
+    prevKv,
+    ignoreValue,
+    ignoreLease,
+  })
+}
+
+const ORDERS = { ascend: 1, descend: 2 } as const
+const TARGETS = { version: 1, create: 2, mod: 3, value: 4 } as const
 
 function rangeMessage(request: RangeRequest): ReturnType<typeof rangeRequest> {
   const { key, rangeEnd = '', revision = 0, limit = 0, serializable = false } = request
-  const { keysOnly = false, countOnly = false } = request
+  const { keysOnly = false, countOnly = false, order, target } = request
+  const { minModRevision = 0, maxModRevision = 0 } = request
+  const { minCreateRevision = 0, maxCreateRevision = 0 } = request
   return rangeRequest({
     key: k(key),
     rangeEnd: k(rangeEnd),
@@ -90,6 +105,12 @@ function rangeMessage(request: RangeRequest): ReturnType<typeof rangeRequest> {
     serializable,
     keysOnly,
     countOnly,
+    sortOrder: order === undefined ? 0 : ORDERS[order],
+    sortTarget: target === undefined ? 0 : TARGETS[target],
+    minModRevision,
+    maxModRevision,
+    minCreateRevision,
+    maxCreateRevision,
   })
 }
 

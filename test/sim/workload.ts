@@ -7,6 +7,12 @@ import { Draws } from './draws.ts'
 import type { SimMember, Surroundings } from './member.ts'
 import type { Action, ClientPlan } from './plan.ts'
 import { RequestMaker } from './request-maker.ts'
+import { Upkeep } from './upkeep.ts'
+
+export interface HashSeen {
+  readonly hash: number
+  readonly member: string
+}
 
 /** What clients share: which members there are, and what one knows of the others' doings. */
 export interface Commons {
@@ -20,9 +26,12 @@ export interface Commons {
   /** The highest revision that was compacted for certain. */
   compacted: number
   readonly leases: bigint[]
+  /** HashKV of any member, by what it is over. */
+  readonly hashes: Map<string, HashSeen>
 }
 
 const LOCKS = ['lock-a', 'lock-b'] as const
+const PREVIOUS = { prevKv: true } as const
 
 export class SimClient {
   readonly #commons: Commons
@@ -30,6 +39,7 @@ export class SimClient {
   readonly #name: string
   readonly #draws: Draws
   readonly #requests: RequestMaker
+  readonly #upkeep: Upkeep
   #member: SimMember
   /** The numbers of what it has done. */
   readonly done: number[] = []
@@ -41,6 +51,7 @@ export class SimClient {
     this.#draws = new Draws(commons.around.plan.seed, `client ${plan.number}`)
     this.#requests = new RequestMaker(this.#name, this.#draws, commons, commons.around.plan.keys)
     this.#member = commons.members[plan.number % commons.members.length]!
+    this.#upkeep = new Upkeep(commons, this.#draws, plan.timeoutMs)
   }
 
   async run(): Promise<void> {
@@ -88,11 +99,42 @@ export class SimClient {
   async #act(action: Action): Promise<Outcome> {
     if (action === 'lock') return this.#lock()
     if (action === 'grant') return this.#grant()
+    if (action === 'bury') return this.#bury()
+    if (action === 'tour') return this.#tour()
+    if (action === 'upkeep') return this.#upkeep.act(this.#member)
     return this.#ask(this.#requests.make(action))
   }
 
+  /** A key that is deleted, and compacted at that very revision or close to it. */
+  async #bury(): Promise<Outcome> {
+    const draws = this.#draws
+    const key = `g${draws.below(3)}`
+    const put = await this.#ask({ type: 'put', key, value: this.#requests.value() })
+    if (put.type !== 'ok') return put
+    const deleted = await this.#ask({ type: 'delete', key, ...(draws.chance(0.5) && PREVIOUS) })
+    if (deleted.type !== 'ok') return deleted
+    if (draws.chance(0.3)) await this.#ask(this.#requests.make('put'))
+    const revision = deleted.revision + draws.pick([0, 0, 0, 1])
+    const physical = draws.chance(0.5) ? { physical: true } : {}
+    return this.#ask({ type: 'compact', revision, ...physical })
+  }
+
+  /** What every member has, one after the other. */
+  async #tour(): Promise<Outcome> {
+    let last: Outcome = { type: 'unknown' }
+    for (const member of this.#commons.members.slice()) {
+      if (member.state === 'gone') continue
+      const all = { type: 'range', key: '\0', rangeEnd: '\0', serializable: true } as const
+      last = await this.#ask(all, this.#plan.timeoutMs, member)
+    }
+    return last
+  }
+
+  /** Some ids come again, when the lease that had it is gone. */
   async #grant(): Promise<Outcome> {
-    const lease = this.#newLease()
+    const { leases } = this.#commons
+    const isOld = leases.length > 0 && this.#draws.chance(0.15)
+    const lease = isOld ? this.#draws.pick(leases.slice(-10)) : this.#newLease()
     const ttl = this.#draws.pick([2, 3, 5, 8])
     const outcome = await this.#ask({ type: 'lease-grant', lease, ttl })
     if (outcome.type === 'failed') return outcome
@@ -126,9 +168,12 @@ export class SimClient {
     return this.#ask({ type: 'unlock', key: locked.result.key })
   }
 
-  async #ask(request: Request, timeoutMs = this.#plan.timeoutMs): Promise<Outcome> {
+  async #ask(
+    request: Request,
+    timeoutMs = this.#plan.timeoutMs,
+    member = this.#member,
+  ): Promise<Outcome> {
     const { recorder, around, isHealthy } = this.#commons
-    const member = this.#member
     const wasUp = member.state === 'up'
     const outcome = await recorder.perform(
       this.#name,

@@ -67,7 +67,8 @@ export interface KeyValue {
 
 export type Request =
   | TxnOperation
-  | { readonly type: 'compact'; readonly revision: number }
+  /** `physical`: answered when what is compacted is gone. */
+  | { readonly type: 'compact'; readonly revision: number; readonly physical?: boolean }
   /** TTLs are seconds. Lease 0n lets the server choose. */
   | { readonly type: 'lease-grant'; readonly lease: bigint; readonly ttl: number }
   | { readonly type: 'lease-revoke'; readonly lease: bigint }

@@ -1,5 +1,6 @@
 /**
- * A lease lives as long as was promised, ends soon after, and never comes back.
+ * A lease lives as long as was promised, ends soon after, and never comes back. Nor is it said to
+ * have less left than that.
  *
  *     renewed at some time in [called, returned]
  *          called ├──────── TTL · (1 − error) ────────┤ must live up to here
@@ -36,7 +37,7 @@ export function checkLeases(
     const early = earlyEnds(life, options)
     const late =
       options.lateMs === undefined ? [] : lateEnds(life, history, order, options, latestCall)
-    return [...early, ...revivals(life), ...late]
+    return [...early, ...lowTtls(life, options), ...revivals(life), ...late]
   })
 }
 
@@ -59,6 +60,18 @@ function earlyEnds(life: LeaseLife, options: LeaseCheckOptions): Violation[] {
       const text = `${what} shows at ${at} that it is gone, but operation ${renewal.id} made it last until ${until}`
       return found('lease-early', life, text, [renewal.id, ...operations])
     })
+}
+
+/** Nobody is told that a lease has less left than it was promised; the answer is in whole seconds. */
+function lowTtls(life: LeaseLife, { clockRateError = 0 }: LeaseCheckOptions): Violation[] {
+  const promisedMs = life.ttl * 1000 * (1 - clockRateError)
+  return life.remaining.flatMap(({ at, calledAt, ttl, what, operations }): Violation[] => {
+    const renewals = life.renewals.filter(({ returnedAt }) => returnedAt < calledAt)
+    const until = Math.max(-Infinity, ...renewals.map((one) => one.calledAt + promisedMs))
+    if (life.revokeCalledAt <= at || until - at <= (ttl + 1) * 1000) return []
+    const text = `${what} at ${at} gives it ${ttl} s, but it was to last until ${until}`
+    return [found('lease-early', life, text, operations)]
+  })
 }
 
 function revivals(life: LeaseLife): Violation[] {

@@ -1,6 +1,7 @@
 /**
  * What a history says about each lease: when it certainly lived, and when it was certainly gone.
- * Leases whose id was granted more than once are left out: nothing tells their lives apart.
+ * Of an id that was granted more than once only the last life is looked at, and only where it is
+ * certain that every other grant was over before.
  */
 
 import type { History, Operation } from './history.ts'
@@ -31,20 +32,25 @@ export interface LeaseLife {
   readonly expired: readonly LeaseSight[]
   /** It existed. */
   readonly alive: readonly LeaseSight[]
+  /** How many seconds it was said to have left. */
+  readonly remaining: readonly (LeaseSight & { readonly ttl: number })[]
   /** The revision that its end made, if it had keys. */
   readonly endRevision: number | undefined
 }
 
 export function leaseLives(history: History, order: RevisionOrder): LeaseLife[] {
   const collectors = new Map<bigint, Collector>()
-  const doubtful = new Set<bigint>()
+  const grants = new Map<bigint, Operation[]>()
   for (const operation of history.operations) {
     const { request, outcome } = operation
     if (request.type !== 'lease-grant' || outcome.type === 'failed') continue
     const id = grantedId(operation)
     if (id === 0n) continue
-    if (collectors.has(id)) doubtful.add(id)
-    collectors.set(id, new Collector(id, operation))
+    grants.set(id, [...(grants.get(id) ?? []), operation])
+  }
+  for (const [id, all] of grants) {
+    const grant = lastLife(all)
+    if (grant !== undefined) collectors.set(id, new Collector(id, grant, all.length > 1))
   }
   for (const operation of history.operations) {
     for (const id of leasesOf(operation)) collectors.get(id)?.add(operation)
@@ -56,7 +62,16 @@ export function leaseLives(history: History, order: RevisionOrder): LeaseLife[] 
     if (all.some((one) => one.request.type !== 'lease-revoke')) continue
     collectors.get(request.lease)?.end(revision, order.seen[revision] ?? Infinity)
   }
-  return [...collectors.values()].filter(({ id }) => !doubtful.has(id)).map((one) => one.life())
+  return [...collectors.values()].map((one) => one.life())
+}
+
+/** The grant after which there was no other. */
+function lastLife(grants: readonly Operation[]): Operation | undefined {
+  const last = grants.reduce((a, b) => (b.calledAt > a.calledAt ? b : a))
+  if (grants.length === 1) return last
+  const isCertain = grants.every(({ outcome }) => outcome.type === 'ok')
+  const isApart = grants.every((one) => one === last || one.returnedAt < last.calledAt)
+  return isCertain && isApart ? last : undefined
 }
 
 function grantedId({ request, outcome }: Operation): bigint {
@@ -88,6 +103,8 @@ function leasesOf({ request }: Operation): bigint[] {
 
 class Collector {
   readonly id: bigint
+  /** What was called before may be about an earlier lease of the same id. */
+  readonly #bornAt: number
   readonly #grant: Operation
   readonly #ttl: number
   readonly #renewals: Operation[] = []
@@ -95,11 +112,14 @@ class Collector {
   readonly #gone: LeaseSight[] = []
   readonly #expired: LeaseSight[] = []
   readonly #alive: LeaseSight[] = []
+  readonly #remaining: (LeaseSight & { readonly ttl: number })[] = []
   #revokeCalledAt = Infinity
   #endRevision: number | undefined
 
-  constructor(id: bigint, grant: Operation) {
+  /** `isAgain`: the id had a life before. */
+  constructor(id: bigint, grant: Operation, isAgain: boolean) {
     this.id = id
+    this.#bornAt = isAgain ? grant.calledAt : -Infinity
     this.#grant = grant
     const { request, outcome } = grant
     const asked = request.type === 'lease-grant' ? request.ttl : 0
@@ -110,6 +130,13 @@ class Collector {
 
   add(operation: Operation): void {
     const { request, outcome, calledAt, returnedAt, id } = operation
+    const isOfBefore = calledAt < this.#bornAt
+    // What is over cannot have touched this life; a call under way may have.
+    if (isOfBefore && outcome.type !== 'unknown' && returnedAt < this.#bornAt) return
+    if (isOfBefore && request.type !== 'lease-revoke') {
+      if (request.type === 'lease-keep-alive') this.#maybeRenewals.push(operation)
+      return
+    }
     const sight: LeaseSight = {
       at: returnedAt,
       calledAt,
@@ -136,6 +163,9 @@ class Collector {
     }
     if (result.type === 'lease-time-to-live')
       (result.ttl < 0 ? this.#expired : this.#alive).push(sight)
+    if (result.type === 'lease-time-to-live' && result.ttl >= 0) {
+      this.#remaining.push({ ...sight, ttl: result.ttl })
+    }
     if (result.type === 'put') this.#alive.push(sight)
   }
 
@@ -156,6 +186,7 @@ class Collector {
       gone: this.#gone,
       expired: this.#expired,
       alive: this.#alive,
+      remaining: this.#remaining,
       endRevision: this.#endRevision,
     }
   }
