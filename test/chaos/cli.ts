@@ -16,6 +16,7 @@ import { cpus, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FAULTS, matrix, missing, seedOf, type Scenario } from './catalogue.ts'
+import { Census } from './census.ts'
 import { keep, sentences } from './keep.ts'
 import { nameOf, runOnce, type RunResult } from './run.ts'
 import { addTo, emptyRow, isGood, table, total, type Row } from './summary.ts'
@@ -37,6 +38,7 @@ const { values } = parseArgs({
 })
 
 const minLoad = Number(values['min-load'])
+const census = new Census()
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -91,6 +93,8 @@ async function attemptOf(
   try {
     const result = await runOnce({ ...scenario, seed, minLoad })
     addTo(row, result)
+    census.addHistory(result.history)
+    for (const log of result.logs.values()) census.addLog(log)
     print(describe(result))
     const isUndecided = result.judgement.checked.unknowns.length > 0
     if (!result.judgement.isGood || isUndecided) {
@@ -116,6 +120,7 @@ function write(rows: readonly Row[], startedAt: string): void {
     loadAverage: loadavg(),
     rows,
     total: total(rows),
+    reached: Object.fromEntries(census.counts),
   }
   mkdirSync(dirname(join(process.cwd(), values.json)), { recursive: true })
   writeFileSync(values.json, `${JSON.stringify(data, undefined, 2)}\n`)
@@ -137,6 +142,12 @@ async function main(): Promise<void> {
     write(rows, startedAt)
   }
   print(`\n${table(rows)}`)
+  print(`\nwhat was reached:\n${census.lines.join('\n')}`)
+  const isWhole = values.only === undefined && values.part === undefined && !values.alone
+  if (isWhole && census.missing.length > 0) {
+    print(`never reached: ${census.missing.join('; ')}`)
+    process.exitCode = 1
+  }
   print(
     `\nload average of the machine: ${loadavg()
       .map((one) => one.toFixed(1))

@@ -30,6 +30,17 @@ export async function lastWords(cluster: ProcessCluster, recorder: Recorder): Pr
   }
 }
 
+/** What members complain of: an alarm for damaged data, above all. */
+export async function complaints({ members }: ProcessCluster): Promise<string[]> {
+  const all = await Promise.all(
+    members.map(async (member) => {
+      const { errors } = await member.ok('Maintenance.Status', {})
+      return (errors as string[]).map((error) => `${member.name}: ${error}`)
+    }),
+  )
+  return all.flat()
+}
+
 /** What each member holds, once all have applied the same. */
 export async function finalStates(
   cluster: ProcessCluster,

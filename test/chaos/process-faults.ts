@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs'
 import type { Draws } from '../sim/draws.ts'
 import type { ClusterMember } from '../support/cluster-member.ts'
+import { until } from '../support/until.ts'
 import type { Fault, Site, Undo } from './ports.ts'
 import { followerOf, leaderOf } from './targets.ts'
 
@@ -10,6 +11,7 @@ const EVERY_SIZE = [1, 3] as const
 const CLUSTER = [3] as const
 const DOWN_MS = [200, 2500] as const
 const STOPPED_MS = [500, 5000] as const
+const ANSWER_MS = 5000
 
 type Choice = (site: Site, draws: Draws) => Promise<readonly ClusterMember[]>
 
@@ -61,8 +63,8 @@ async function rollingRestart(site: Site): Promise<Undo> {
       if (!member.isRunning) continue
       site.note(`restart ${member.name}`)
       await member.terminate()
-      if (!member.isRunning) member.relaunch()
-      await site.elapse(300)
+      await startAgain(site, [member])
+      await until(`${member.name} answers`, ANSWER_MS, () => member.status()).catch(() => undefined)
     }
   }
   const done = settled(restart())

@@ -10,7 +10,7 @@ import { setTimeout as elapse } from 'node:timers/promises'
 import type { History } from '../sim/check/history.ts'
 import { Draws } from '../sim/draws.ts'
 import { TestBed } from '../support/test-bed.ts'
-import { finalStates, lastWords } from './final-states.ts'
+import { complaints, finalStates, lastWords } from './final-states.ts'
 import { Load } from './load.ts'
 import type { Fault, Undo } from './ports.ts'
 import { Recorder } from './recorder.ts'
@@ -216,9 +216,14 @@ class Run {
     this.#lookForEnds(site)
   }
 
+  /** Disks are at fault: processes may end, and members may complain. */
+  get #mayDamage(): boolean {
+    return this.#plan.faults.some(({ endsProcesses }) => endsProcesses === true)
+  }
+
   /** No process may end but by a signal. */
   #lookForEnds({ cluster }: ChaosSite): void {
-    if (this.#plan.faults.some(({ endsProcesses }) => endsProcesses === true)) return
+    if (this.#mayDamage) return
     for (const member of cluster.members) {
       if (!member.endedByItself) continue
       const problem = `${member.name} ended by itself: ${member.output.trimEnd().split('\n').at(-1)}`
@@ -232,6 +237,7 @@ class Run {
       this.#note('the load has ended')
       await lastWords(cluster, this.#recorder)
       const finals = await finalStates(cluster, this.#recorder)
+      if (!this.#mayDamage) this.#problems.push(...(await complaints(cluster)))
       const last = Math.max(...finals.map((final) => final.revision))
       await this.#watches.reach(cluster.members, last, WATCHES_MS)
       return this.#history(finals)
