@@ -14,10 +14,16 @@ import type { MemberId, Message } from '../raft/types.ts'
 import { isBulk, type StreamMessage } from './message-codec.ts'
 import type { CallResult, OutgoingSnapshot, Peer, Transport, TransportEvents } from './ports.ts'
 
+/** Who sends something to whom. */
+export interface Way {
+  readonly from: MemberId
+  readonly to: MemberId
+}
+
 export interface MemoryScheduler {
   nowMs(): number
-  /** Runs it later, never from within this call. In any order with others. */
-  schedule(step: () => void): void
+  /** Runs it later, never from within this call. In any order with others. `way` is where it goes. */
+  schedule(step: () => void, way?: Way): void
   /** Runs it at least so much later; the returned function forgets it. */
   after(delayMs: number, step: () => void): () => void
 }
@@ -165,15 +171,19 @@ class MemoryTransport implements Transport {
       const forget = scheduler.after(timeoutMs, () => settle({ ok: false, error: 'timeout' }))
       this.#calls.add(settle)
       const { generation } = link
+      const way = { from: this.#memberId, to }
       scheduler.schedule(() => {
         const receiver = this.#reached(to, link, generation)
         void receiver?.answer(this.#memberId, request).then((result) => {
           // The way back is that of the same connection.
-          scheduler.schedule(() => {
-            if (this.#reached(to, link, generation) !== undefined) settle(result)
-          })
+          scheduler.schedule(
+            () => {
+              if (this.#reached(to, link, generation) !== undefined) settle(result)
+            },
+            { from: to, to: this.#memberId },
+          )
         })
-      })
+      }, way)
     })
   }
 
@@ -188,9 +198,9 @@ class MemoryTransport implements Transport {
     const { generation } = link
     const isOpen = (): boolean => this.#reached(to, link, generation) !== undefined
     const closed = new Promise<boolean>((resolve) => (link.onClosed = () => resolve(false)))
-    await this.#step()
+    await this.#step(to)
     const receiver = this.#reached(to, link, generation)
-    const received = receiver?.receive(snapshot, records, isOpen, () => this.#step())
+    const received = receiver?.receive(snapshot, records, isOpen, () => this.#step(to))
     const isSent = await Promise.race([received, closed])
     link.isSnapshotUnderWay = false
     await records.return?.()
@@ -298,7 +308,7 @@ class MemoryTransport implements Transport {
       const receiver = this.#reached(message.to, link, generation)
       const next = receiver === undefined ? undefined : lane.inFlight.shift()
       if (next !== undefined) receiver?.deliver(next)
-    })
+    }, message)
   }
 
   /** The other end, if the link has been open all the time since that generation. */
@@ -313,8 +323,9 @@ class MemoryTransport implements Transport {
     this.#tellUnreachable(id)
   }
 
-  #step(): Promise<void> {
-    return new Promise((resolve) => this.#network.scheduler.schedule(resolve))
+  #step(to: MemberId): Promise<void> {
+    const way = { from: this.#memberId, to }
+    return new Promise((resolve) => this.#network.scheduler.schedule(resolve, way))
   }
 
   #tellUnreachable(id: MemberId): void {

@@ -2,7 +2,10 @@
 
 import { busyMs, timeOf, type Period } from './busy-times.ts'
 import { Draws } from './draws.ts'
+import { DISK_POINTS, PHASES, type DiskPart, type DiskPoint, type Phase } from './files.ts'
+import type { DiskFailure } from './level.ts'
 import { MOMENTS, type Moment } from './moments.ts'
+import type { Traffic } from './network.ts'
 
 /** A member by its place in the list of those that run, or whoever leads. */
 export type Target = number | 'leader'
@@ -74,11 +77,89 @@ export type Fault = { readonly atMs: number } & (
       readonly disk: 'log' | 'state' | 'both'
       readonly forMs: number
     }
+  | {
+      readonly kind: 'slow-disk'
+      readonly target: Target
+      readonly meanMs: number
+      readonly forMs: number
+    }
+  /** Power is cut when the disk gets to that point the next time. */
+  | {
+      readonly kind: 'power-cut-at'
+      readonly target: Target
+      readonly point: DiskPoint
+      readonly phase: Phase
+      readonly keeps: number
+      readonly downMs: number
+    }
+  /** Writes fail; where the process ends of it, it is started again when there is room. */
+  | {
+      readonly kind: 'disk-error'
+      readonly target: Target
+      readonly part: DiskPart | 'all'
+      readonly failure: DiskFailure
+      readonly forMs: number
+    }
+  /** While it is down; what cannot be mended is replaced by a new member. */
+  | {
+      readonly kind: 'damage'
+      readonly target: Target
+      readonly what: 'log' | 'record' | 'checkpoint-copy' | 'checkpoint'
+      readonly keeps: number
+      readonly downMs: number
+    }
+  /** The process ends, what it wrote remains. */
+  | { readonly kind: 'kill'; readonly target: Target; readonly downMs: number }
+  /** Worse than any transport of ours: messages come twice, and long after later ones. */
+  | {
+      readonly kind: 'hostile-network'
+      readonly duplicates: number
+      readonly overtakings: number
+      readonly forMs: number
+    }
+  | {
+      readonly kind: 'delay-spike'
+      readonly target: Target
+      readonly delayMs: number
+      readonly forMs: number
+    }
+  /** Links stop one after another, and go on in another order. */
+  | { readonly kind: 'swizzle'; readonly keeps: number; readonly forMs: number }
+  /** What is on its way between the two is lost. */
+  | { readonly kind: 'reset-link'; readonly from: Target; readonly to: Target }
+  | {
+      readonly kind: 'drop-traffic'
+      readonly target: Target
+      readonly traffic: Traffic
+      readonly forMs: number
+    }
   | { readonly kind: 'clock-rate'; readonly target: Target; readonly rate: number }
+  /** The monotonic clock only ever goes forward. */
+  | { readonly kind: 'clock-jump'; readonly target: Target; readonly ms: number }
+  /** Undefined: as on a machine without a battery, every start is at the same wall time. */
+  | {
+      readonly kind: 'wall-clock'
+      readonly target: Target
+      readonly ms: number | undefined
+      readonly restarts: boolean
+    }
   | { readonly kind: 'transfer'; readonly to: number }
   | { readonly kind: 'add-learner'; readonly promoteAfterMs: number }
   | { readonly kind: 'add-voter' }
   | { readonly kind: 'remove'; readonly target: Target }
+  /** A change of members begins, and all of them lose power. */
+  | {
+      readonly kind: 'crash-in-change'
+      readonly change: 'add-learner' | 'add-voter' | 'remove' | 'promote'
+      readonly target: Target
+      readonly afterMs: number
+      readonly downMs: number
+      readonly keeps: number
+    }
+  /** It is promoted by several at once, or removed meanwhile. */
+  | { readonly kind: 'promote-race'; readonly removes: boolean; readonly afterMs: number }
+  /** It is removed while it is down, and comes back with its disk. */
+  | { readonly kind: 'remove-dead'; readonly target: Target; readonly downMs: number }
   /** Its disk is lost: it is removed, and a new member takes its place. */
   | { readonly kind: 'wipe'; readonly target: Target }
 )
@@ -117,12 +198,27 @@ export const PROFILES = {
       lossy: 2,
       'slow-network': 2,
       'disk-stall': 3,
+      'slow-disk': 1,
+      'power-cut-at': 3,
+      'disk-error': 1.5,
+      damage: 0.5,
+      kill: 1,
+      'hostile-network': 1.5,
+      'delay-spike': 1.5,
+      swizzle: 0.7,
+      'reset-link': 3,
+      'drop-traffic': 1.5,
       'clock-rate': 2,
+      'clock-jump': 1,
+      'wall-clock': 1,
       transfer: 2,
       'add-learner': 0.7,
       'add-voter': 0.4,
       remove: 0.5,
       wipe: 0.6,
+      'crash-in-change': 0.2,
+      'promote-race': 0.3,
+      'remove-dead': 0.3,
     },
     snapshotCounts: [5, 20, 100, 1000],
     losses: [0, 0, 0, 0.01, 0.1],
@@ -133,11 +229,15 @@ export const PROFILES = {
     share: 2,
     members: [1, 3, 3, 5],
     perMinute: {
-      crash: 25,
+      crash: 20,
       'crash-all': 4,
       ambush: 8,
       stop: 4,
+      kill: 4,
+      'power-cut-at': 12,
+      'disk-error': 2,
       'disk-stall': 4,
+      'wall-clock': 2,
       transfer: 2,
     },
     snapshotCounts: [3, 10, 50],
@@ -154,6 +254,10 @@ export const PROFILES = {
       'cut-link': 12,
       lossy: 6,
       'slow-network': 6,
+      'delay-spike': 4,
+      swizzle: 4,
+      'reset-link': 12,
+      'drop-traffic': 5,
       pause: 3,
       crash: 1,
     },
@@ -161,6 +265,45 @@ export const PROFILES = {
     losses: [0, 0.02, 0.2],
     latenciesMs: [1, 10, 60],
     diskMs: [0.1, 5],
+  },
+  /** Raft is safe whatever becomes of its messages. */
+  'hostile-network': {
+    share: 1,
+    members: [2, 3, 3, 5],
+    perMinute: {
+      'hostile-network': 25,
+      'reset-link': 6,
+      isolate: 5,
+      crash: 6,
+      pause: 3,
+      transfer: 4,
+      'delay-spike': 3,
+      'add-voter': 0.5,
+      remove: 0.5,
+    },
+    snapshotCounts: [5, 50],
+    losses: [0, 0.05],
+    latenciesMs: [1, 10],
+    diskMs: [0.1, 5, 15],
+  },
+  'bad-disks': {
+    share: 2,
+    members: [1, 3, 3, 4, 5],
+    perMinute: {
+      'power-cut-at': 15,
+      'disk-error': 8,
+      damage: 4,
+      'slow-disk': 3,
+      'disk-stall': 3,
+      crash: 5,
+      kill: 3,
+      isolate: 3,
+      transfer: 2,
+    },
+    snapshotCounts: [2, 5, 20],
+    losses: [0],
+    latenciesMs: [0.5, 5],
+    diskMs: [0.1, 5, 40, 300],
   },
   'stale-leader': {
     share: 2,
@@ -171,6 +314,8 @@ export const PROFILES = {
       ambush: 4,
       'disk-stall': 8,
       'clock-rate': 5,
+      'clock-jump': 5,
+      'delay-spike': 4,
       transfer: 8,
       'slow-network': 4,
     },
@@ -187,6 +332,9 @@ export const PROFILES = {
       'add-voter': 3,
       remove: 4,
       wipe: 3,
+      'crash-in-change': 2,
+      'promote-race': 2,
+      'remove-dead': 2,
       crash: 4,
       isolate: 3,
       partition: 2,
@@ -219,6 +367,9 @@ export const PROFILES = {
       isolate: 9,
       pause: 6,
       'disk-stall': 6,
+      'power-cut-at': 10,
+      'disk-error': 2,
+      'drop-traffic': 3,
       'add-learner': 2,
       wipe: 2,
       remove: 1,
@@ -338,6 +489,70 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
         disk: draws.pick(['log', 'state', 'both']),
         forMs: forMs(),
       }
+    case 'slow-disk':
+      return { kind, atMs, target: target(), meanMs: draws.pick([30, 200, 1000]), forMs: forMs() }
+    case 'power-cut-at':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        point: draws.pick(DISK_POINTS),
+        phase: draws.pick(PHASES),
+        keeps: draws.below(2 ** 16),
+        downMs: Math.round(draws.pick([5, 300, 3000]) * (0.5 + draws.fraction())),
+      }
+    case 'disk-error':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        part: draws.pick(['log', 'state', 'staging', 'all']),
+        failure: draws.pick(['full', 'failed-sync']),
+        forMs: forMs(),
+      }
+    case 'damage':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        what: draws.pick(['log', 'log', 'record', 'checkpoint-copy', 'checkpoint']),
+        keeps: draws.below(2 ** 16),
+        downMs: forMs(),
+      }
+    case 'kill':
+      return { kind, atMs, target: target(), downMs: forMs() }
+    case 'hostile-network':
+      return {
+        kind,
+        atMs,
+        duplicates: draws.pick([0, 0.05, 0.5]),
+        overtakings: draws.pick([0, 0.02, 0.3]),
+        forMs: forMs(),
+      }
+    case 'delay-spike':
+      return { kind, atMs, target: target(), delayMs: draws.pick([150, 900, 3000]), forMs: forMs() }
+    case 'swizzle':
+      return { kind, atMs, keeps: draws.below(2 ** 16), forMs: forMs() }
+    case 'reset-link':
+      return { kind, atMs, from: target(), to: target() }
+    case 'drop-traffic':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        traffic: draws.pick(['snapshots', 'entries', 'control']),
+        forMs: forMs(),
+      }
+    case 'clock-jump':
+      return { kind, atMs, target: target(), ms: draws.pick([300, 1500, 6000]) }
+    case 'wall-clock':
+      return {
+        kind,
+        atMs,
+        target: target(),
+        ms: draws.pick([-3_600_000, 3_600_000, -2000, -1, undefined]),
+        restarts: draws.chance(0.6),
+      }
     case 'clock-rate':
       return { kind, atMs, target: target(), rate: draws.pick([0.5, 0.7, 1, 1.4, 2]) }
     case 'transfer':
@@ -348,6 +563,20 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
       return { kind, atMs }
     case 'remove':
       return { kind, atMs, target: target() }
+    case 'crash-in-change':
+      return {
+        kind,
+        atMs,
+        change: draws.pick(['add-learner', 'add-voter', 'remove', 'promote']),
+        target: target(),
+        afterMs: draws.pick([0, 2, 10, 60]) * draws.fraction(),
+        downMs: forMs(),
+        keeps: draws.below(2 ** 16),
+      }
+    case 'promote-race':
+      return { kind, atMs, removes: draws.chance(0.5), afterMs: draws.pick([10, 500, 3000]) }
+    case 'remove-dead':
+      return { kind, atMs, target: target(), downMs: forMs() }
     case 'wipe':
       return { kind, atMs, target: target() }
   }

@@ -1,30 +1,23 @@
 /** Carries out what a plan has against the cluster, and undoes it all in the end. */
 
-import type { AddedMember } from '../server/support/client.ts'
-import type { MemberListResponseInput } from '../../src/rpc/codec/etcdserverpb.ts'
-import type { Member as ClusterMember } from '../../src/server/membership.ts'
-import { ask } from './client.ts'
+import { Changes } from './changes.ts'
 import { Draws } from './draws.ts'
-import { ELECTION_MS, joinedOrigin, peerUrlOf, SimMember, type PowerCut } from './member.ts'
 import type { Fault, Target } from './fault-plan.ts'
-import type { Answer } from './outcome.ts'
+import { strikeOf } from './strikes.ts'
+import { ELECTION_MS, type PowerCut, type SimMember } from './member.ts'
 import type { Commons } from './workload.ts'
 
-const MEMBERS_MAX = 7
-const ADMIN_TIMEOUT_MS = 3000
-const LOSE_ALL: PowerCut = { keeps: 0, keepInFlight: false, loseUnsynced: true }
+type Link = readonly [SimMember, SimMember]
 
 export class Faults {
   readonly #commons: Commons
-  readonly #draws: Draws
+  readonly #changes: Changes
   #isOver = false
   #underWay = 0
-  #numbers: number
 
   constructor(commons: Commons) {
     this.#commons = commons
-    this.#draws = new Draws(commons.around.plan.seed, 'admin')
-    this.#numbers = commons.members.length
+    this.#changes = new Changes(commons, () => this.#isOver)
   }
 
   /** Changes of the membership and such that have not come to their end. */
@@ -55,19 +48,8 @@ export class Faults {
   }
 
   /** Starts what was added though nobody heard so, and goes for good what was removed. */
-  async reconcile(): Promise<void> {
-    const { members } = this.#commons
-    for (const member of members) {
-      const answer = await this.#ask(member, 'Cluster.MemberList', { linearizable: false })
-      if (answer.type !== 'answered') continue
-      const { members: listed = [] } = answer.response as MemberListResponseInput
-      const all = listed as unknown as readonly ClusterMember[]
-      for (const one of all) {
-        if (members.some(({ id }) => id === one.id)) continue
-        const number = Number(one.peerUrls[0]?.split(':').at(-1))
-        this.#join(number, one, all)
-      }
-    }
+  reconcile(): Promise<void> {
+    return this.#changes.reconcile()
   }
 
   async #begin(fault: Fault): Promise<void> {
@@ -80,104 +62,144 @@ export class Faults {
   }
 
   async #carryOut(fault: Fault): Promise<void> {
+    const { census, network } = this.#commons.around
     switch (fault.kind) {
       case 'crash': {
         const member = this.#pick(fault.target)
         this.#crash([member], fault, fault.keepInFlight ? 1 : 0)
         await this.#wait(fault.downMs)
-        member.start()
-        return
+        return member.start()
       }
-      case 'crash-all': {
-        const all = [...this.#commons.members]
-        this.#crash(all, { keeps: fault.keeps, loseUnsynced: false }, fault.keepsInFlight)
-        this.#commons.around.census.count('all members crashed at once')
-        await this.#wait(fault.downMs)
-        for (const member of all) member.start()
-        return
-      }
+      case 'crash-all':
+        return this.#crashAll(fault.keeps, fault.keepsInFlight, fault.downMs)
       case 'ambush':
         return this.#lieInWait(fault)
+      case 'power-cut-at':
+        return this.#setTrap(fault)
+      case 'kill': {
+        const member = this.#pick(fault.target)
+        member.kill()
+        await this.#wait(fault.downMs)
+        return member.start()
+      }
       case 'stop': {
         const member = this.#pick(fault.target)
         await member.stop()
         await this.#wait(fault.downMs)
-        member.start()
-        return
+        return member.start()
       }
       case 'pause': {
         const member = this.#pick(fault.target)
-        if (member.isLeader) this.#commons.around.census.count('member paused while it led')
+        if (member.isLeader) census.count('member paused while it led')
         member.pause()
         await this.#wait(fault.forMs)
-        member.resume()
-        return
+        return member.resume()
       }
       case 'isolate': {
         const member = this.#pick(fault.target)
         const others = this.#commons.members.filter((one) => one !== member)
-        const links = others.flatMap((other): [SimMember, SimMember][] => [
-          ...(fault.way === 'out' ? [] : [[other, member] as [SimMember, SimMember]]),
-          ...(fault.way === 'in' ? [] : [[member, other] as [SimMember, SimMember]]),
+        const links = others.flatMap((other): Link[] => [
+          ...(fault.way === 'out' ? [] : [[other, member] as const]),
+          ...(fault.way === 'in' ? [] : [[member, other] as const]),
         ])
         return this.#cut(links, fault.way !== 'both', fault.forMs)
       }
       case 'partition': {
         const inside = this.#commons.members.filter((_, i) => ((fault.sides >> i) & 1) === 1)
         const outside = this.#commons.members.filter((one) => !inside.includes(one))
-        const links = inside.flatMap((a) =>
-          outside.flatMap((b): [SimMember, SimMember][] =>
-            fault.isOneWay
-              ? [[a, b]]
-              : [
-                  [a, b],
-                  [b, a],
-                ],
-          ),
-        )
+        const links = inside.flatMap((a) => outside.flatMap((b) => linksOf(a, b, fault.isOneWay)))
         return this.#cut(links, fault.isOneWay, fault.forMs)
       }
       case 'cut-link': {
         const from = this.#pick(fault.from)
         const to = this.#pick(fault.to)
         if (from === to) return
-        const links: [SimMember, SimMember][] = fault.isOneWay
-          ? [[from, to]]
-          : [
-              [from, to],
-              [to, from],
-            ]
-        return this.#cut(links, fault.isOneWay, fault.forMs)
+        return this.#cut(linksOf(from, to, fault.isOneWay), fault.isOneWay, fault.forMs)
       }
+      case 'reset-link':
+        return this.#reset(this.#pick(fault.from), this.#pick(fault.to))
       case 'lossy':
         return this.#lose(fault.probability, fault.forMs)
       case 'slow-network':
         return this.#slow(fault.factor, fault.forMs)
+      case 'hostile-network':
+        return this.#beHostile(fault.duplicates, fault.overtakings, fault.forMs)
+      case 'swizzle':
+        return this.#swizzle(fault.keeps, fault.forMs)
+      case 'delay-spike': {
+        const { id } = this.#pick(fault.target)
+        if (fault.delayMs > ELECTION_MS) census.count('messages later than an election timeout')
+        network.setSpike(id, fault.delayMs)
+        await this.#wait(fault.forMs)
+        return network.setSpike(id, 0)
+      }
+      case 'drop-traffic': {
+        const { id } = this.#pick(fault.target)
+        network.setDropped(id, fault.traffic, true)
+        await this.#wait(fault.forMs)
+        return network.setDropped(id, fault.traffic, false)
+      }
       case 'disk-stall': {
         const member = this.#pick(fault.target)
-        if (fault.forMs > ELECTION_MS) {
-          this.#commons.around.census.count('disk stalled longer than an election timeout')
-        }
-        member.stall(fault.disk, fault.forMs)
-        return
+        if (fault.forMs > ELECTION_MS) census.count('disk stalled longer than an election timeout')
+        return member.stall(fault.disk, fault.forMs)
       }
+      case 'slow-disk': {
+        const member = this.#pick(fault.target)
+        member.slowDisks(fault.meanMs)
+        await this.#wait(fault.forMs)
+        return member.slowDisks(0)
+      }
+      case 'disk-error': {
+        const member = this.#pick(fault.target)
+        const parts = fault.part === 'all' ? (['log', 'state', 'staging'] as const) : [fault.part]
+        for (const part of parts) member.files.fail(part, fault.failure)
+        await this.#wait(fault.forMs)
+        member.files.heal()
+        return member.start()
+      }
+      case 'damage':
+        return this.#damage(this.#pick(fault.target), fault)
       case 'clock-rate': {
-        if (fault.rate !== 1) this.#commons.around.census.count('clock rate changed')
-        this.#pick(fault.target).setRate(fault.rate)
-        return
+        if (fault.rate !== 1) census.count('clock rate changed')
+        return this.#pick(fault.target).setRate(fault.rate)
+      }
+      case 'clock-jump': {
+        census.count('monotonic clock jumped')
+        return this.#pick(fault.target).jump(fault.ms)
+      }
+      case 'wall-clock': {
+        const member = this.#pick(fault.target)
+        census.count('wall clock changed')
+        member.setWallClock(fault.ms)
+        if (!fault.restarts) return
+        member.kill()
+        await this.#wait(100)
+        return member.start()
       }
       case 'transfer':
-        return this.#transfer(fault.to)
-      case 'add-learner':
-        return this.#add(true, fault.promoteAfterMs)
-      case 'add-voter':
-        return this.#add(false, 0)
-      case 'remove': {
-        await this.#remove(this.#pick(fault.target))
+        return this.#changes.transfer(this.#pick(fault.to))
+      case 'add-learner': {
+        const learner = await this.#changes.add(true)
+        await this.#wait(fault.promoteAfterMs)
+        return this.#changes.promote(learner)
+      }
+      case 'add-voter': {
+        await this.#changes.add(false)
         return
       }
+      case 'remove': {
+        await this.#changes.remove(this.#pick(fault.target))
+        return
+      }
+      case 'crash-in-change':
+        return this.#crashInChange(fault)
+      case 'promote-race':
+        return this.#changes.promoteRace(fault.removes, fault.afterMs)
+      case 'remove-dead':
+        return this.#changes.removeDead(this.#pick(fault.target), fault.downMs)
       case 'wipe':
-        return this.#wipe(this.#pick(fault.target))
+        return this.#changes.wipe(this.#pick(fault.target))
     }
   }
 
@@ -210,15 +232,10 @@ export class Faults {
     const running = this.#present()
     const candidates = running.length > 0 ? running : this.#commons.members
     if (target === 'leader') {
-      const leader = this.#leader()
+      const leader = this.#changes.leader()
       if (leader !== undefined) return leader
     }
     return candidates[(target === 'leader' ? 0 : target) % candidates.length]!
-  }
-
-  #leader(): SimMember | undefined {
-    const leaders = this.#commons.members.filter((member) => member.isLeader)
-    return leaders.sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))[0]
   }
 
   /** The append in flight of each reaches the disk as its bit says. */
@@ -238,17 +255,106 @@ export class Faults {
     }
   }
 
-  async #cut(
-    links: readonly [SimMember, SimMember][],
-    isOneWay: boolean,
-    forMs: number,
-  ): Promise<void> {
+  async #crashAll(keeps: number, keepsInFlight: number, downMs: number): Promise<void> {
+    const all = [...this.#commons.members]
+    this.#crash(all, { keeps, loseUnsynced: false }, keepsInFlight)
+    this.#commons.around.census.count('all members crashed at once')
+    await this.#wait(downMs)
+    for (const member of all) member.start()
+  }
+
+  #setTrap(fault: Extract<Fault, { kind: 'power-cut-at' }>): void {
+    const member = this.#pick(fault.target)
+    const { point, phase, keeps, downMs } = fault
+    const restart = async (): Promise<void> => {
+      await this.#wait(downMs)
+      member.start()
+    }
+    member.setTrap({
+      point,
+      phase,
+      keeps,
+      keepInFlight: (keeps & 1) === 1,
+      loseUnsynced: (keeps & 6) === 6,
+      onSprung: () => void restart(),
+    })
+  }
+
+  async #damage(member: SimMember, fault: Extract<Fault, { kind: 'damage' }>): Promise<void> {
+    const { files } = member
+    const draws = new Draws(fault.keeps, 'damage')
+    const { what, downMs } = fault
+    if (what === 'checkpoint-copy') {
+      if (!member.isRunning) return
+      member.kill()
+      if (files.corruptCheckpoint([draws.pick([1, 3] as const)], draws)) {
+        this.#commons.around.census.count('checkpoint copy damaged')
+      }
+      await this.#wait(downMs)
+      return member.start()
+    }
+    if (!this.#changes.mayDamage(member)) return
+    return this.#changes.damage(member, downMs, () => {
+      if (what === 'log') return files.corruptLog(draws)
+      return what === 'record' ? files.corruptRecord(draws) : files.corruptCheckpoint([1, 3], draws)
+    })
+  }
+
+  async #crashInChange(fault: Extract<Fault, { kind: 'crash-in-change' }>): Promise<void> {
+    const { change, target, afterMs, downMs, keeps } = fault
+    const member = this.#pick(target)
+    const begun =
+      change === 'remove'
+        ? this.#changes.remove(member)
+        : change === 'promote'
+          ? this.#changes.promote(this.#learner())
+          : this.#changes.add(change === 'add-learner')
+    await this.#commons.around.world.sleep(afterMs)
+    this.#commons.around.census.count('all members crashed during a change of members')
+    await Promise.all([begun, this.#crashAll(keeps, keeps >> 3, downMs)])
+  }
+
+  #learner(): SimMember | undefined {
+    const learners = this.#changes.leader()?.status?.learners ?? []
+    return this.#commons.members.find(({ id }) => learners.includes(id))
+  }
+
+  async #cut(links: readonly Link[], isOneWay: boolean, forMs: number): Promise<void> {
     const { network, census } = this.#commons.around
     if (isOneWay) census.count('one-way cut')
     for (const [from, to] of links) network.cut(from.id, to.id)
     await this.#wait(forMs)
     if (this.#isOver) return
     for (const [from, to] of links) network.mend(from.id, to.id)
+  }
+
+  #reset(from: SimMember, to: SimMember): void {
+    if (from === to) return
+    const { network, census } = this.#commons.around
+    census.count('connections broken')
+    network.reset(from.id, to.id)
+    network.reset(to.id, from.id)
+  }
+
+  async #swizzle(keeps: number, forMs: number): Promise<void> {
+    const { network, census, world } = this.#commons.around
+    const draws = new Draws(keeps, 'swizzle')
+    const { members } = this.#commons
+    const links = members.flatMap((from) =>
+      members.filter((to) => to !== from && draws.chance(0.6)).map((to): Link => [from, to]),
+    )
+    const sometime = async (change: (link: Link) => void): Promise<void> => {
+      const rest = [...links]
+      while (rest.length > 0) {
+        const [link] = rest.splice(draws.below(rest.length), 1)
+        if (link !== undefined && !this.#isOver) change(link)
+        await world.sleep(draws.fraction() * Math.min(400, forMs / links.length))
+      }
+    }
+    await sometime(([from, to]) => network.clog(from.id, to.id))
+    census.count('links clogged one after another')
+    await this.#wait(forMs)
+    await sometime(([from, to]) => network.unclog(from.id, to.id))
   }
 
   async #lose(probability: number, forMs: number): Promise<void> {
@@ -265,83 +371,13 @@ export class Faults {
     if (!this.#isOver) network.setSlowness(1)
   }
 
-  async #transfer(to: number): Promise<void> {
-    const leader = this.#leader()
-    if (leader === undefined) return
-    const answer = await this.#ask(leader, 'Maintenance.MoveLeader', {
-      targetId: this.#pick(to).id,
-    })
-    if (answer.type === 'answered') this.#commons.around.census.count('leadership transferred')
-  }
-
-  async #add(isLearner: boolean, promoteAfterMs: number): Promise<void> {
-    const { members, around } = this.#commons
-    if (members.filter(({ state }) => state !== 'gone').length >= MEMBERS_MAX) return
-    const number = ++this.#numbers
-    const request = { peerUrls: [peerUrlOf(number)], isLearner }
-    const answer = await this.#ask(this.#anyone(), 'Cluster.MemberAdd', request)
-    this.#noteUnknown(answer)
-    if (answer.type !== 'answered') return
-    const { member, members: all } = answer.response as AddedMember
-    this.#join(number, member, all)
-    if (!isLearner) return around.census.count('voter added')
-    await this.#wait(promoteAfterMs)
-    for (let attempt = 0; attempt < 4 && !this.#isOver; attempt++) {
-      const promoted = await this.#ask(this.#anyone(), 'Cluster.MemberPromote', { id: member.id })
-      this.#noteUnknown(promoted)
-      if (promoted.type === 'answered') return around.census.count('learner promoted')
-      await this.#wait(1000)
-    }
-  }
-
-  #join(number: number, { id }: ClusterMember, all: readonly ClusterMember[]): void {
-    const { members, around } = this.#commons
-    if (members.some((member) => member.id === id)) return
-    const member = new SimMember(around, number, id, joinedOrigin(id, all))
-    members.push(member)
-    member.start()
-  }
-
-  /** Whether that was acknowledged. */
-  async #remove(member: SimMember): Promise<boolean> {
-    const { members, around } = this.#commons
-    if (members.filter(({ state }) => state !== 'gone').length < 2) return false
-    const wasLeader = member.isLeader
-    const answer = await this.#ask(this.#anyone(member), 'Cluster.MemberRemove', { id: member.id })
-    this.#noteUnknown(answer)
-    if (answer.type !== 'answered') return false
-    if (wasLeader) around.census.count('leader removed')
-    return true
-  }
-
-  async #wipe(member: SimMember): Promise<void> {
-    member.crash(LOSE_ALL)
-    for (let attempt = 0; attempt < 3 && !this.#isOver; attempt++) {
-      if (await this.#remove(member)) {
-        member.dispose()
-        this.#commons.around.census.count('member replaced')
-        return this.#add(this.#draws.chance(0.5), 1000)
-      }
-      await this.#wait(1000)
-    }
-    member.start()
-  }
-
-  #noteUnknown({ type }: Answer): void {
-    if (type === 'timeout' || type === 'broken') {
-      this.#commons.around.census.count('membership change with unknown outcome')
-    }
-  }
-
-  #anyone(but?: SimMember): SimMember {
-    const up = this.#commons.members.filter((one) => one.state === 'up' && one !== but)
-    return up.length > 0 ? this.#draws.pick(up) : this.#commons.members[0]!
-  }
-
-  #ask(member: SimMember, method: string, request: object): Promise<Answer> {
-    return ask(this.#commons.around, this.#draws, member, ADMIN_TIMEOUT_MS, (test, caller) =>
-      test.call<object>(method, request, caller),
-    )
+  async #beHostile(duplicates: number, overtakings: number, forMs: number): Promise<void> {
+    const { network } = this.#commons.around
+    network.duplicates = duplicates
+    network.overtakings = overtakings
+    await this.#wait(forMs)
+    network.duplicates = 0
+    network.overtakings = 0
   }
 
   /** Until then, or until everything is healed. */
@@ -354,30 +390,11 @@ export class Faults {
   }
 }
 
-function strikeOf(fault: Extract<Fault, { kind: 'ambush' }>, target: number): Fault {
-  const { atMs, strike, strikeMs, keeps } = fault
-  switch (strike) {
-    case 'crash': {
-      const keepInFlight = keeps % 2 === 1
-      return {
-        kind: strike,
-        atMs,
-        target,
-        downMs: strikeMs,
-        keepInFlight,
-        keeps,
-        loseUnsynced: false,
-      }
-    }
-    case 'crash-all':
-      return { kind: strike, atMs, downMs: strikeMs, keeps, keepsInFlight: keeps >> 5 }
-    case 'pause':
-      return { kind: strike, atMs, target, forMs: strikeMs }
-    case 'isolate':
-      return { kind: strike, atMs, target, way: 'both', forMs: strikeMs }
-    case 'silence':
-      return { kind: 'isolate', atMs, target, way: 'out', forMs: strikeMs }
-    case 'deafen':
-      return { kind: 'isolate', atMs, target, way: 'in', forMs: strikeMs }
-  }
+function linksOf(a: SimMember, b: SimMember, isOneWay: boolean): Link[] {
+  return isOneWay
+    ? [[a, b]]
+    : [
+        [a, b],
+        [b, a],
+      ]
 }

@@ -86,6 +86,7 @@ export class SimFiles {
     return {
       openLevel: async (directory) => {
         if (this.#failureAt(directory) === 'full') {
+          this.#failed++
           const message = `data directory ${directory} is not writable: No space left on device`
           return { ok: false, error: 'unwritable', message }
         }

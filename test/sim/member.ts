@@ -18,9 +18,8 @@ import { bootstrapOptions, serverOptions, TestServer } from '../server/support/t
 import type { Census } from './census.ts'
 import { Draws } from './draws.ts'
 import { SimDisk } from './disk.ts'
-import { LOG, SimFiles, STATE, type DiskPart, type DiskPoint, type Phase } from './files.ts'
+import { LOG, SimFiles, STATE, type DiskPoint, type Phase } from './files.ts'
 import type { Invariants } from './invariants.ts'
-import type { DiskFailure } from './level.ts'
 import type { SimNetwork } from './network.ts'
 import type { Plan } from './plan.ts'
 import type { Timeline } from './timeline.ts'
@@ -81,7 +80,7 @@ export class SimMember {
   /** Acknowledged bytes of its disk are damaged: it must not come back. */
   #isDamaged = false
   /** How far its wall clock is off. */
-  #wallOffMs = 0
+  #wallOffMs: number | undefined = 0
 
   constructor(around: Surroundings, number: number, id: MemberId, origin: Origin) {
     const { world, plan } = around
@@ -131,7 +130,7 @@ export class SimMember {
     timeline.add(this.name, 'starts')
     world.soon(owner, 'boot', () => {
       this.#boot(owner).catch((error: unknown) => {
-        if (!owner.isDead) throw error
+        if (!owner.isDead && !owner.isDoomed) throw error
       })
     })
   }
@@ -167,15 +166,22 @@ export class SimMember {
     this.#around.timeline.add(this.name, 'has a damaged disk')
   }
 
-  /** Writes fail from now on. */
-  failDisk(part: DiskPart, failure: DiskFailure): void {
-    this.files.fail(part, failure)
+  /** Its monotonic clock shows more than it did. */
+  jump(ms: number): void {
+    this.#owner?.jump(ms)
   }
 
-  /** Its clocks show more or less than they did. */
-  jump(monotonicMs: number, wallMs: number): void {
-    this.#owner?.jump(monotonicMs)
-    this.#wallOffMs += wallMs
+  /** Its wall clock is off by so much; undefined: each start is at the same time. */
+  setWallClock(offMs: number | undefined): void {
+    this.#wallOffMs = offMs
+  }
+
+  /** The process ends. What it wrote is there at the next start. */
+  kill(): void {
+    if (!this.isRunning) return
+    this.#around.timeline.add(this.name, 'is killed')
+    this.files.settle()
+    this.#end('down')
   }
 
   /** As when it gets SIGTERM. Resolves when it is down. */
@@ -263,7 +269,9 @@ export class SimMember {
     const logger = this.#around.timeline.logger(this.name, (message, fields) =>
       this.#onLog(message, fields),
     )
-    const wallMs = (): number => START_WALL_MS + world.nowMs + this.#wallOffMs
+    const bornMs = world.nowMs
+    const wallMs = (): number =>
+      Math.floor(START_WALL_MS + world.nowMs + (this.#wallOffMs ?? -bornMs))
     const storage = await this.#openStorage(owner, logger)
     if (storage === undefined) return
     invariants.promises.onStart(this.id, owner.name, storage.log, storage.recoveredLog)
@@ -366,15 +374,26 @@ export class SimMember {
     this.#end('gone')
   }
 
-  /** The process ends. */
+  /** The process ends: no further step of it. */
   #onFatal(owner: Owner, error: Error): void {
-    if (this.#owner !== owner) return
+    const { world } = this.#around
+    owner.isDoomed = true
+    owner.pause()
+    world.after(world.outside, 0, 'fatal', () => {
+      if (this.#owner === owner) this.#die(error)
+    })
+  }
+
+  #die(error: Error): void {
     const { census, report } = this.#around
     if (this.#isDamaged) return this.#refused(error.message)
     this.#around.timeline.add(this.name, `ends: ${error.message}`)
     if (this.files.takeFailures() === 0) report('fatal', `${this.name}: ${error.message}`)
     census.count('member that ended on a failed write')
-    this.files.settle()
+    // The system may drop what it could not write, and may go down with it.
+    const draws = new Draws(this.#around.plan.seed, `end of life ${this.#lives} of ${this.name}`)
+    if (draws.chance(0.5)) this.files.settle()
+    else this.files.crash({ draws, keepInFlight: draws.chance(0.5), loseUnsynced: false })
     this.#end('down')
   }
 
@@ -392,8 +411,9 @@ export class SimMember {
       this.crash(trap)
       trap.onSprung()
     }
-    if (phase === 'done') spring()
-    else world.after(world.outside, 0, 'power', spring)
+    // A step of the world, so that nobody else's promises run in a step of the one who is gone.
+    if (phase === 'done') owner.pause()
+    world.after(world.outside, 0, 'power', spring)
     return phase === 'done'
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { BackendRecord } from '../../src/base/ports.ts'
-import { MemoryNetwork, type MemoryScheduler } from '../../src/peer/memory-network.ts'
+import { MemoryNetwork, type MemoryScheduler, type Way } from '../../src/peer/memory-network.ts'
 import type {
   CallResult,
   OutgoingSnapshot,
@@ -18,6 +18,19 @@ import type { Census } from './census.ts'
 import { Draws } from './draws.ts'
 import type { Owner, Step, World } from './world.ts'
 
+/** Kinds of traffic that may be lost by themselves. */
+export type Traffic = 'snapshots' | 'entries' | 'control'
+
+interface Receiver {
+  readonly owner: Owner
+  readonly events: TransportEvents
+}
+
+/** These must come once, whatever else does: a transport promises that, and Raft does not see to it. */
+const ONCE: ReadonlySet<Message['type']> = new Set(['MsgProp', 'MsgPropRefused'])
+/** How late what is sent twice or overtaken comes, on average. */
+const LATE_MS = 400
+
 /** The longest that anything is on its way, in mean times and in milliseconds. */
 const LONGEST = 20
 const LONGEST_MS = 6000
@@ -26,27 +39,38 @@ export class SimNetwork {
   readonly inner: MemoryNetwork
   loss: number
   slowness = 1
+  /** How often messages come twice, or long after later ones: no transport of ours does that. */
+  duplicates = 0
+  overtakings = 0
   /** Snapshots on their way now. */
   snapshots = 0
   readonly #world: World
   readonly #latencyMs: number
   readonly #delays: Draws
   readonly #losses: Draws
+  readonly #hostility: Draws
+  readonly #receivers = new Map<MemberId, Receiver>()
+  /** By how much more messages from and to a member take. */
+  readonly #spikes = new Map<MemberId, number>()
+  /** What waits on links that are clogged. */
+  readonly #clogged = new Map<string, (() => void)[]>()
+  readonly #dropped = new Map<MemberId, Set<Traffic>>()
   readonly #census: Census
   /** How many reasons there are for a link to be cut. */
   readonly #cuts = new Map<string, number>()
-  readonly #underWay = new Map<Step, () => void>()
+  readonly #underWay = new Map<Step, { run: () => void; way: Way | undefined }>()
 
   constructor(world: World, seed: number, latencyMs: number, loss: number, census: Census) {
     this.#world = world
     this.#latencyMs = latencyMs
     this.#delays = new Draws(seed, 'network delays')
     this.#losses = new Draws(seed, 'network losses')
+    this.#hostility = new Draws(seed, 'hostile network')
     this.#census = census
     this.loss = loss
     const scheduler: MemoryScheduler = {
       nowMs: () => world.nowMs,
-      schedule: (step) => this.#send(step),
+      schedule: (step, way) => this.#send(step, way),
       after: (delayMs, step) => {
         const planned = world.after(world.outside, delayMs, 'network-timer', step)
         return () => (planned.isForgotten = true)
@@ -75,6 +99,11 @@ export class SimNetwork {
       this.inner.heal(from, to)
     }
     this.#cuts.clear()
+    this.#spikes.clear()
+    this.#dropped.clear()
+    for (const link of [...this.#clogged.keys()]) this.#unclog(link)
+    this.duplicates = 0
+    this.overtakings = 0
     this.loss = 0
     this.setSlowness(1)
   }
@@ -84,28 +113,104 @@ export class SimNetwork {
     this.slowness = slowness
     const late = [...this.#underWay]
     this.#underWay.clear()
-    for (const [step, run] of late) {
+    for (const [step, { run, way }] of late) {
       step.isForgotten = true
-      this.#send(run)
+      this.#send(run, way)
     }
   }
 
-  #send(run: () => void): void {
-    const step = this.#world.after(this.#world.outside, this.#delay(), 'network', () => {
+  /** The connections break and are there again: what was on its way is lost. */
+  reset(from: MemberId, to: MemberId): void {
+    this.cut(from, to)
+    this.mend(from, to)
+  }
+
+  /** Everything from and to this member takes so much longer from now on. */
+  setSpike(id: MemberId, delayMs: number): void {
+    if (delayMs === 0) this.#spikes.delete(id)
+    else this.#spikes.set(id, delayMs)
+  }
+
+  /** Nothing arrives, nothing is lost. */
+  clog(from: MemberId, to: MemberId): void {
+    const link = `${from}>${to}`
+    if (!this.#clogged.has(link)) this.#clogged.set(link, [])
+  }
+
+  unclog(from: MemberId, to: MemberId): void {
+    this.#unclog(`${from}>${to}`)
+  }
+
+  setDropped(id: MemberId, traffic: Traffic, isDropped: boolean): void {
+    const dropped = this.#dropped.get(id) ?? new Set()
+    this.#dropped.set(id, dropped)
+    if (isDropped) dropped.add(traffic)
+    else dropped.delete(traffic)
+  }
+
+  drops({ from, to }: Way, traffic: Traffic): boolean {
+    const isDropped =
+      this.#dropped.get(from)?.has(traffic) === true || this.#dropped.get(to)?.has(traffic) === true
+    if (isDropped) this.#census.count('only some traffic dropped')
+    return isDropped
+  }
+
+  #unclog(link: string): void {
+    const waiting = this.#clogged.get(link) ?? []
+    this.#clogged.delete(link)
+    const [from = '', to = ''] = link.split('>')
+    for (const run of waiting) this.#send(run, { from, to })
+  }
+
+  #send(run: () => void, way: Way | undefined): void {
+    const waiting = way && this.#clogged.get(`${way.from}>${way.to}`)
+    if (waiting !== undefined) return void waiting.push(run)
+    const step = this.#world.after(this.#world.outside, this.#delay(way), 'network', () => {
       this.#underWay.delete(step)
-      run()
+      if (way !== undefined && this.#clogged.has(`${way.from}>${way.to}`)) this.#send(run, way)
+      else run()
     })
-    this.#underWay.set(step, run)
+    this.#underWay.set(step, { run, way })
   }
 
   join(owner: Owner, id: MemberId, events: TransportEvents): Transport {
+    this.#receivers.set(id, { owner, events })
     const inner = this.inner.join(id, this.#arriving(owner, events))
-    return new OwnedTransport(this.#world, owner, inner, this)
+    return new OwnedTransport(this.#world, owner, id, inner, this)
   }
 
-  #delay(): number {
+  #delay(way: Way | undefined): number {
+    const spike =
+      way === undefined
+        ? 0
+        : Math.max(this.#spikes.get(way.from) ?? 0, this.#spikes.get(way.to) ?? 0)
     const mean = this.#latencyMs * this.slowness
-    return Math.min(this.#delays.exponential(mean), mean * LONGEST, LONGEST_MS) + 0.01
+    return Math.min(this.#delays.exponential(mean), mean * LONGEST, LONGEST_MS) + spike + 0.01
+  }
+
+  /** Whether it is overtaken; it may come once more as well. */
+  #isLate(message: Message): boolean {
+    if (this.duplicates === 0 && this.overtakings === 0) return false
+    const { type } = message
+    if (!ONCE.has(type) && this.#hostility.chance(this.duplicates)) {
+      this.#census.count('message delivered twice')
+      this.#deliverLater(copyOf(message))
+    }
+    if (!this.#hostility.chance(this.overtakings)) return false
+    this.#census.count('message overtaken by later ones')
+    this.#deliverLater(message)
+    return true
+  }
+
+  /** To whoever this member is by then, whatever became of the connection. */
+  #deliverLater(message: Message): void {
+    const { outside } = this.#world
+    this.#world.after(outside, this.#hostility.exponential(LATE_MS), 'late message', () => {
+      const receiver = this.#receivers.get(message.to)
+      if (receiver === undefined || receiver.owner.isDead) return
+      if (this.inner.open(message.from, message.to) === undefined) return
+      this.#world.soon(receiver.owner, 'message', () => receiver.events.onMessage(message))
+    })
   }
 
   #arriving(owner: Owner, events: TransportEvents): TransportEvents {
@@ -116,6 +221,14 @@ export class SimNetwork {
           this.#census.count('message lost')
           return
         }
+        if (
+          this.drops(
+            message,
+            message.type === 'MsgApp' || message.type === 'MsgProp' ? 'entries' : 'control',
+          )
+        )
+          return
+        if (this.#isLate(message)) return
         world.soon(owner, 'message', () => events.onMessage(message))
       },
       onUnreachable: (id) => void world.soon(owner, 'unreachable', () => events.onUnreachable(id)),
@@ -126,6 +239,11 @@ export class SimNetwork {
         new OwnedSink(world, owner, () => events.onSnapshot(message, checkpoint, bytes)),
     }
   }
+}
+
+/** As decoding makes it: nothing in it is shared. */
+function copyOf(message: Message): Message {
+  return message.type === 'MsgApp' ? { ...message, entries: [...message.entries] } : { ...message }
 }
 
 /** Runs it in a step of the owner; what it comes to is passed on in a step of the world. */
@@ -160,12 +278,14 @@ class GoneError extends Error {}
 class OwnedTransport implements Transport {
   readonly #world: World
   readonly #owner: Owner
+  readonly #id: MemberId
   readonly #inner: Transport
   readonly #network: SimNetwork
 
-  constructor(world: World, owner: Owner, inner: Transport, network: SimNetwork) {
+  constructor(world: World, owner: Owner, id: MemberId, inner: Transport, network: SimNetwork) {
     this.#world = world
     this.#owner = owner
+    this.#id = id
     this.#inner = inner
     this.#network = network
   }
@@ -187,7 +307,8 @@ class OwnedTransport implements Transport {
   }
 
   sendSnapshot(to: MemberId, snapshot: OutgoingSnapshot): Promise<boolean> {
-    const records = this.#read(snapshot.records)
+    const way = { from: this.#id, to }
+    const records = this.#read(snapshot.records, way)
     const sent = this.#inner.sendSnapshot(to, { ...snapshot, records })
     this.#network.snapshots++
     const end = (): void => void this.#network.snapshots--
@@ -217,12 +338,19 @@ class OwnedTransport implements Transport {
   }
 
   /** The sender reads its records in steps of its own. */
-  #read(records: AsyncIterable<readonly BackendRecord[]>): AsyncIterable<readonly BackendRecord[]> {
+  #read(
+    records: AsyncIterable<readonly BackendRecord[]>,
+    way: Way,
+  ): AsyncIterable<readonly BackendRecord[]> {
     const world = this.#world
     const owner = this.#owner
     const inner = records[Symbol.asyncIterator]()
     const iterator: AsyncIterator<readonly BackendRecord[]> = {
-      next: () => within(world, owner, 'read', () => inner.next()),
+      next: () => {
+        if (this.#network.drops(way, 'snapshots'))
+          return Promise.reject(new GoneError('it is lost'))
+        return within(world, owner, 'read', () => inner.next())
+      },
       return: () =>
         within(world, owner, 'read', async () => {
           await inner.return?.()

@@ -31,6 +31,8 @@ const SETTLE_MS = 60_000
 const HEALTHY_MS = 5000
 /** Longer than any lease, and an election. */
 const LEASES_MS = 14_000
+/** How late a lease may end, where a write takes no more than 40 ms on average. */
+const LEASES_LATE_MS = 3500
 const POLL_MS = 100
 /** How long nothing changes before the cluster is taken to be well. */
 const STABLE_MS = 3000
@@ -200,8 +202,20 @@ class Run {
       await this.#faults.reconcile()
       await world.sleep(POLL_MS)
     }
-    this.#report('not-live', `the cluster did not recover in ${SETTLE_MS / 1000} s: ${state}`)
+    const sentence = `the cluster did not recover in ${SETTLE_MS / 1000} s: ${state}`
+    this.#report('not-live', [sentence, ...this.#standings()].join('\n'))
     return false
+  }
+
+  /** How far everybody is, for who reads a failure. */
+  #standings(): string[] {
+    const members = this.#inPlay()
+    const leader = members.find(({ isLeader }) => isLeader)
+    return members.map(({ id, name, state, status }) => {
+      const { term, role, commit, applied, lastIndex, durable } = status ?? {}
+      const seen = leader?.status?.progress.get(id)
+      return `${name} ${state}: ${JSON.stringify({ term, role, commit, applied, lastIndex, durable })}, as its leader sees it: ${JSON.stringify(seen)}`
+    })
   }
 
   #leaderTerm(): number | undefined {
@@ -313,9 +327,8 @@ class Run {
     })
   }
 
-  #onError({ name: who, isDead }: Owner, error: unknown): void {
-    // The process had ended.
-    if (isDead) return
+  #onError({ name: who, isDead, isDoomed }: Owner, error: unknown): void {
+    if (isDead || isDoomed) return
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#report('crashed', `${who}: ${text}`)
   }
@@ -391,9 +404,17 @@ class Run {
 
   #check(history: History, isWhole: boolean): Violation[] {
     const hasRates = this.#plan.faults.some((fault) => fault.kind === 'clock-rate')
+    const clockJumpMs = this.#plan.faults.reduce(
+      (sum, fault) => sum + (fault.kind === 'clock-jump' ? fault.ms : 0),
+      0,
+    )
     const leases = {
       clockRateError: hasRates ? 0.5 : 0.01,
-      ...(this.#healthyFrom !== undefined && { lateMs: 3500, healthyFrom: this.#healthyFrom }),
+      clockJumpMs,
+      ...(this.#healthyFrom !== undefined && {
+        lateMs: LEASES_LATE_MS + 20 * Math.max(0, this.#plan.logMs - 40),
+        healthyFrom: this.#healthyFrom,
+      }),
     }
     const { violations, unknowns } = checkHistory(history, { converged: isWhole, leases })
     this.#census.tally('not decided by the order of revisions', unknowns.length)

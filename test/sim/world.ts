@@ -22,6 +22,8 @@ export class Owner implements Clock {
   readonly name: string
   readonly number: number
   isDead = false
+  /** Its process is about to end: what it throws now is heard by nobody. */
+  isDoomed = false
   readonly #world: World
   #rate = 1
   #localMs: number

@@ -16,6 +16,8 @@ import type { Violation, ViolationKind } from './violation.ts'
 export interface LeaseCheckOptions {
   /** How much faster or slower than the recorders' clock a member's may go: 0.1 is ten percent. */
   readonly clockRateError?: number
+  /** How far a member's clock may have jumped forward, in all. */
+  readonly clockJumpMs?: number
   /** How long after its end a lease may still be there; absent, it may for ever. */
   readonly lateMs?: number
   /**
@@ -42,9 +44,12 @@ export function checkLeases(
 }
 
 /** The time up to which its clients can rely on a lease: its end is not before. */
-export function reliableUntil(life: LeaseLife, { clockRateError = 0 }: LeaseCheckOptions): number {
+export function reliableUntil(
+  life: LeaseLife,
+  { clockRateError = 0, clockJumpMs = 0 }: LeaseCheckOptions,
+): number {
   const ends = life.renewals.map(
-    ({ calledAt }) => calledAt + life.ttl * 1000 * (1 - clockRateError),
+    ({ calledAt }) => calledAt + life.ttl * 1000 * (1 - clockRateError) - clockJumpMs,
   )
   return Math.min(life.revokeCalledAt, Math.max(-Infinity, ...ends))
 }
