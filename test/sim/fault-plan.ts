@@ -303,7 +303,7 @@ export const PROFILES = {
     snapshotCounts: [2, 5, 20],
     losses: [0],
     latenciesMs: [0.5, 5],
-    diskMs: [0.1, 5, 40, 300],
+    diskMs: [0.1, 5, 40],
   },
   'stale-leader': {
     share: 2,

@@ -31,7 +31,7 @@ const SETTLE_MS = 60_000
 const HEALTHY_MS = 5000
 /** Longer than any lease, and an election. */
 const LEASES_MS = 14_000
-/** How late a lease may end, where a write takes no more than 40 ms on average. */
+/** How late a lease may end. */
 const LEASES_LATE_MS = 3500
 const POLL_MS = 100
 /** How long nothing changes before the cluster is taken to be well. */
@@ -412,7 +412,7 @@ class Run {
       clockRateError: hasRates ? 0.5 : 0.01,
       clockJumpMs,
       ...(this.#healthyFrom !== undefined && {
-        lateMs: LEASES_LATE_MS + 20 * Math.max(0, this.#plan.logMs - 40),
+        lateMs: LEASES_LATE_MS,
         healthyFrom: this.#healthyFrom,
       }),
     }
