@@ -33,6 +33,7 @@ const VERSION_TAG = 0x20
 const VALUE_TAG = 0x2a
 const LEASE_TAG = 0x30
 const TWO_28 = 2 ** 28
+const TWO_70 = 2 ** 70
 const TWO_32_BIGINT = 2n ** 32n
 
 export function encodeKeyValue(kv: KeyValue): EncodedKeyValue {
@@ -188,6 +189,7 @@ class FieldReader {
       result += (byte & 0x7f) * scale
       if (byte < 0x80) return result
       scale *= 128
+      if (scale >= TWO_70) assert(false, 'a stored number has at most 10 bytes', { at: this.at })
     }
   }
 

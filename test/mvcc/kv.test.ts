@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
+import { AssertionError } from '../../src/base/assert.ts'
 import { keyFromBytes, keyToBytes } from '../../src/base/key.ts'
 import {
   decodeKeyValue,
@@ -47,6 +48,13 @@ describe('encoded KeyValue', () => {
         expect(leaseOf(bytes)).toBe(kv.lease)
       }),
     )
+  })
+
+  it('is not read when a number in it does not end', () => {
+    for (const tag of [0x0a, 0x10, 0x2a, 0x30]) {
+      const bytes = Buffer.concat([Buffer.of(tag), Buffer.alloc(200, 0xff), Buffer.of(1)])
+      expect(() => decodeKeyValue(bytes)).toThrow(AssertionError)
+    }
   })
 
   it('has the bytes of protobuf with zero fields left out', () => {
