@@ -61,7 +61,7 @@ export function queryCluster(url: string, timeoutMs: number, clock: Clock): Prom
           return
         }
         exchanged.connection.close('answered')
-        resolve(resultOf(exchanged.body))
+        resolve(queryResultOf(exchanged.body))
       },
       MAX_DESCRIPTION_BYTES,
     )
@@ -75,7 +75,8 @@ export function descriptionFrame({ clusterId, members, removed = [] }: ClusterDe
   return dataFrame(['ok', [clusterId, packed, removed]])
 }
 
-function resultOf(body: Uint8Array): QueryResult {
+/** Exported for its tests. */
+export function queryResultOf(body: Uint8Array): QueryResult {
   const values = unpackArray(body)
   const refusal = values?.length === 1 ? refusalOf(values[0]) : undefined
   if (refusal !== undefined) return { ok: false, error: 'refused', message: refusalText(refusal) }

@@ -24,8 +24,6 @@ import {
 } from '../rpc/codec/etcdserverpb.ts'
 import {
   ConfChange_Type as ConfChangeType,
-  decodeConfChange,
-  decodeInternalRequest,
   type ConfChange as EncodedConfChange,
   type InternalRequest,
   type LeaseCheckpoints,
@@ -41,6 +39,7 @@ import {
   type Outcome,
 } from './apply-txn.ts'
 import { CHECKPOINT_FORMAT, type Checkpoint } from './checkpoint.ts'
+import { confChangeOf, requestOf } from './log-entry.ts'
 import { Membership, type Member, type MembershipChange } from './membership.ts'
 import { requestCost, type GrowingRequest } from './quota.ts'
 import { StateHash, type StatePoint } from './state-hash.ts'
@@ -119,7 +118,7 @@ export class Applier {
       this.#end(entry)
       return undefined
     }
-    const { proposer, requestId, request } = decodeInternalRequest(entry.data)
+    const { proposer, requestId, request } = requestOf(entry)
     const outcome = this.#applyRequest(request, entry)
     const operation = request?.case ?? ''
     this.#end(entry, operation, outcome)
@@ -141,7 +140,7 @@ export class Applier {
       this.#end(entry)
       return undefined
     }
-    const encoded = decodeConfChange(entry.data)
+    const encoded = confChangeOf(entry)
     const outcome = this.#applyMembershipChange(membershipChange(encoded, entry), applyToRaft)
     const operation = 'confChange'
     this.#end(entry, operation, outcome)

@@ -5,10 +5,11 @@
 
 import { pack, unpack } from 'msgpackr'
 import type { LeaseState } from '../lease/lease-table.ts'
+import { isCount, isFlag, isId } from '../peer/field.ts'
 import type { Peer } from '../peer/ports.ts'
 import type { ConfState, MemberId } from '../raft/types.ts'
 import type { Alarm } from './alarms.ts'
-import type { MembershipState } from './membership.ts'
+import type { Member, MembershipState } from './membership.ts'
 
 export interface Checkpoint {
   readonly format: typeof CHECKPOINT_FORMAT
@@ -70,10 +71,13 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 /** What version 0.1.0 did not write yet, as it would have written it. */
 const ADDED_FIELDS = { stateHash: 0, installed: false }
 
-/** Undefined when the bytes are of a format this version does not know. */
+/**
+ * Undefined when the bytes are of a format this version does not know, or are no checkpoint at all:
+ * they may come from another member, and what they say is about to be what this one is.
+ */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint | undefined {
   const checkpoint: Checkpoint = { ...ADDED_FIELDS, ...(tryUnpack(bytes) as Checkpoint) }
-  return checkpoint.format === CHECKPOINT_FORMAT ? checkpoint : undefined
+  return isCheckpoint(checkpoint) ? checkpoint : undefined
 }
 
 function tryUnpack(bytes: Uint8Array): unknown {
@@ -82,4 +86,63 @@ function tryUnpack(bytes: Uint8Array): unknown {
   } catch {
     return undefined
   }
+}
+
+type Fields<Type> = { readonly [Name in keyof Type]: unknown }
+
+/** Whether every field is of its kind. What they say together is not looked at. */
+function isCheckpoint(value: Fields<Checkpoint>): boolean {
+  const { compactedRevision, finishedCompactRevision, confState, membership } = value
+  return (
+    value.format === CHECKPOINT_FORMAT &&
+    isId(value.clusterId) &&
+    isId(value.memberId) &&
+    [value.appliedIndex, value.appliedTerm, value.revision, value.stateHash].every(isCount) &&
+    [compactedRevision, finishedCompactRevision].every((mark) => mark === -1 || isCount(mark)) &&
+    isObject<ConfState>(confState, isConfState) &&
+    isObject<MembershipState>(membership, isMembership) &&
+    isListOf<Alarm>(value.alarms, ({ memberId, type }) => isId(memberId) && isCount(type)) &&
+    isListOf<LeaseState>(value.leases, isLease) &&
+    isFlag(value.installed) &&
+    (value.joinedPeers === undefined ||
+      isListOf<Peer>(value.joinedPeers, ({ id, urls }) => isId(id) && isTexts(urls)))
+  )
+}
+
+function isConfState({ autoLeave, ...lists }: Fields<ConfState>): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = lists
+  const areLists = [voters, votersOutgoing, learners, learnersNext].every(
+    (ids) => Array.isArray(ids) && ids.every(isId),
+  )
+  return areLists && isFlag(autoLeave)
+}
+
+function isMembership({ members, removed, clusterVersion }: Fields<MembershipState>): boolean {
+  return (
+    isListOf<Member>(members, isMember) &&
+    Array.isArray(removed) &&
+    removed.every(isId) &&
+    typeof clusterVersion === 'string'
+  )
+}
+
+function isMember({ id, name, peerUrls, clientUrls, isLearner }: Fields<Member>): boolean {
+  const areTexts = typeof name === 'string' && isTexts(peerUrls) && isTexts(clientUrls)
+  return isId(id) && areTexts && isFlag(isLearner)
+}
+
+function isLease({ id, ttl, grantIndex, remainingTtl }: Fields<LeaseState>): boolean {
+  return typeof id === 'bigint' && [ttl, grantIndex, remainingTtl].every(isCount)
+}
+
+function isListOf<Item>(value: unknown, fits: (item: Fields<Item>) => boolean): boolean {
+  return Array.isArray(value) && value.every((item: unknown) => isObject(item, fits))
+}
+
+function isObject<Type>(value: unknown, fits: (fields: Fields<Type>) => boolean): boolean {
+  return typeof value === 'object' && value !== null && fits(value as Fields<Type>)
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string')
 }

@@ -4,9 +4,9 @@
  */
 
 import type { Entry } from '../raft/types.ts'
-import { decodeConfChange } from '../rpc/codec/quoratepb.ts'
 import { membershipChange } from './applier.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { confChangeOf } from './log-entry.ts'
 import { Membership } from './membership.ts'
 
 export interface LogMembership {
@@ -28,7 +28,7 @@ export function membershipAtEnd(
       isJoint = false
       continue
     }
-    const change = membershipChange(decodeConfChange(entry.data), entry)
+    const change = membershipChange(confChangeOf(entry), entry)
     if (membership.problemWith(change) === undefined) membership.apply(change)
   }
   return { membership, isJoint }

@@ -1,0 +1,4 @@
+import type { Decoder } from '../decoder.ts'
+export function stateDecoders(): Decoder[] {
+  return []
+}
