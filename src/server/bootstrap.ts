@@ -46,6 +46,8 @@ export interface BootstrapOptions {
   readonly preVote: boolean
   /** Of one message between members; 1 MiB when left out. */
   readonly maxBytesPerMessage?: number
+  /** Messages of entries on their way to one member; 512 when left out. */
+  readonly maxInflightMessages?: number
   readonly random: Random
   readonly clock: Clock
   readonly logger: Logger
@@ -312,7 +314,7 @@ function newRawNode(checkpoint: Checkpoint, log: RecoveredLog, options: Bootstra
     preVote: options.preVote,
     checkQuorum: true,
     maxBytesPerMessage: options.maxBytesPerMessage ?? MAX_BYTES_PER_MESSAGE,
-    maxInflightMessages: MAX_INFLIGHT_MESSAGES,
+    maxInflightMessages: options.maxInflightMessages ?? MAX_INFLIGHT_MESSAGES,
     maxInflightBytes: MAX_INFLIGHT_BYTES,
     maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
     random: options.random,

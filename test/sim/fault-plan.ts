@@ -354,7 +354,7 @@ export const PROFILES = {
     perMinute: { ambush: 40, crash: 8, isolate: 4, partition: 4, 'slow-network': 3, pause: 3 },
     snapshotCounts: [20, 1000],
     losses: [0, 0, 0.05],
-    latenciesMs: [1, 10, 60, 150],
+    latenciesMs: [1, 10, 60],
     diskMs: [0.5, 10, 60],
     preVote: 0.3,
     messageBytes: [1, 200, undefined],

@@ -1,9 +1,9 @@
 /**
- * What must hold at every step, whatever clients see: one leader in a term, and a leader has all
- * that was committed; entries of equal index and term are equal, and so are those before them; what
- * was committed at an index stays; nobody votes twice or forgets a term that it acted in; one
- * membership change at a time; equal state at equal applied index; a revision is made of the same
- * changes wherever and however often it is applied. What must be on disk: promises.ts.
+ * What must hold at every step, whatever clients see: one leader in a term, and a leader is a voter
+ * and has all that was committed; entries of equal index and term are equal, and so are those before
+ * them; what was committed at an index stays; nobody votes twice or forgets a term that it acted in;
+ * one membership change at a time; equal state at equal applied index; a revision is made of the
+ * same changes wherever and however often it is applied. What must be on disk: promises.ts.
  */
 
 import { crc32c } from '../../src/base/crc32c.ts'
@@ -158,7 +158,10 @@ export class Invariants {
     }
     const index = this.#committedIndex
     const committed = this.#committed.get(index)
-    const { firstIndex, lastIndex } = raw.status()
+    const { firstIndex, lastIndex, voters, votersOutgoing } = raw.status()
+    if (!voters.includes(id) && !votersOutgoing.includes(id)) {
+      this.#report('leader-without-vote', `${owner.name} leads in term ${term} and is no voter`)
+    }
     const isMissing = lastIndex < index
     const found = index >= firstIndex ? raw.entry(index)?.term : committed?.term
     if (committed === undefined || (!isMissing && found === committed.term)) return

@@ -284,6 +284,7 @@ export class SimMember {
         logger,
         preVote: plan.preVote,
         ...(plan.messageBytes !== undefined && { maxBytesPerMessage: plan.messageBytes }),
+        ...(plan.inflightMessages !== undefined && { maxInflightMessages: plan.inflightMessages }),
       }),
     )
     if (!booted.ok) {

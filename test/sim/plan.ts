@@ -83,6 +83,8 @@ export interface Plan {
   readonly preVote: boolean
   /** Limit of one message of entries: one entry in each, when it is small. */
   readonly messageBytes?: number | undefined
+  /** Messages of entries on their way to one member. */
+  readonly inflightMessages?: number | undefined
   readonly initialAdvance: boolean
   readonly latencyMs: number
   readonly loss: number
@@ -108,6 +110,7 @@ const DURATIONS_MS = [20_000, 60_000, 300_000, 300_000, 420_000, 600_000]
 const SEARCHED = 8
 /** Mostly that of production. */
 const MESSAGE_BYTES = [undefined, undefined, undefined, 1] as const
+const INFLIGHT_MESSAGES = [undefined, undefined, 1, 8] as const
 
 export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const draws = new Draws(seed, 'plan')
@@ -143,6 +146,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     faults: faultsOf(seed, profile, members, durationMs, busy),
     search: seed % SEARCHED === 0,
     messageBytes: draws.pick(profile.messageBytes ?? MESSAGE_BYTES),
+    inflightMessages: draws.pick(INFLIGHT_MESSAGES),
   }
 }
 

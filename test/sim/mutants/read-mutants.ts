@@ -11,6 +11,21 @@ export const READ_MUTANTS: readonly Mutant[] = [
     is: 'round.round > confirmed + 1)',
   },
   {
+    name: 'reused-read-id',
+    bug: 'a read that is asked again keeps its id, and the late answer to the first attempt counts (etcd #20418)',
+    file: 'raft/read-only.ts',
+    was: '    this.#count++\n',
+    is: '',
+  },
+  {
+    name: 'read-id-of-earlier-life',
+    bug: 'a restarted member asks under ids of its earlier life (etcd #20418)',
+    file: 'raft/raft.ts',
+    was: 'new ForwardedReads(this.#random.below(2 ** 32).toString(16))',
+    is: "new ForwardedReads('')",
+    profile: 'elections',
+  },
+  {
     name: 'read-before-own-commit',
     bug: 'a new leader answers reads before it has committed in its term (etcd #7331, #12680)',
     file: 'raft/step-leader.ts',
@@ -19,9 +34,23 @@ export const READ_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'unconfirmed-reads',
-    bug: 'a leader answers reads without asking whether it still leads',
+    bug: "a leader trusts its clock that it still leads (etcd's ReadOnlyLeaseBased, Consul's default)",
     file: 'raft/step-leader.ts',
     was: 'raft.readOnly.takeConfirmed(confirmed)',
     is: 'raft.readOnly.takeConfirmed(Math.max(confirmed, Infinity))',
+  },
+  {
+    name: 'reads-outlive-term',
+    bug: 'reads that a leader was asked for are answered in its next term (etcd PR 21378)',
+    file: 'raft/raft.ts',
+    was: '    this.readOnly.reset()\n',
+    is: '',
+  },
+  {
+    name: 'read-before-applied',
+    bug: 'a read does not wait until its index is applied (etcd PR 13932)',
+    file: 'server/read-index.ts',
+    was: 'if (round.index === undefined || round.index > appliedIndex) continue',
+    is: 'if (round.index === undefined || appliedIndex < 0) continue',
   },
 ]
