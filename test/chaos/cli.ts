@@ -156,4 +156,8 @@ async function main(): Promise<void> {
   if (!isGood(rows)) process.exitCode = 1
 }
 
+// What ends this process ends those that it has started: see TestBed.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(1))
+}
 await main()
