@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { comparisonTable } from './comparison.ts'
 import { benchFailOver, failOverTable } from './fail-over.ts'
+import { benchH2load, h2loadTable } from './h2load.ts'
 import { benchLease, leaseCases } from './lease.ts'
 import { describeMachine, machineLines } from './machine.ts'
 import { parseOptions, usage } from './options.ts'
@@ -63,6 +64,10 @@ const benchmarks: Readonly<
   async 'watch-memory'(targets, options) {
     const samples = await benchWatchMemory(targets, options)
     return { samples, text: watchMemoryTable(samples) }
+  },
+  async h2load(targets, options) {
+    const samples = await benchH2load(targets, options)
+    return { samples, text: h2loadTable(targets, options, samples) }
   },
   async 'fail-over'(targets, options) {
     const samples = await benchFailOver(targets, options)

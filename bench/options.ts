@@ -29,7 +29,7 @@ export interface Options {
 export const usage = `npm run bench [-- [all] [--report] [options]]
 npm run bench -- report FILE        the page of what "all --json FILE" wrote
 npm run bench -- put | range | txn | lease | responsive | watch-fanout | watch-memory |
-                 size | fail-over [options]
+                 size | h2load | fail-over [options]
 
   --clients 1,32,256     numbers of clients to measure (watch-…: of watchers)
   --rounds 3             measure every server this often, in turns (fail-over: 50 fail-overs each)
