@@ -70,7 +70,7 @@ test('of values alone the search says what all orders say, with cuts and without
     counts[isRight ? 'right' : 'wrong']++
     const expected = isRight ? 'linearizable' : 'violated'
     for (const segmentSteps of [1, Infinity]) {
-      const order = seed % 3 === 0 ? { order: { madeBy: new Map() } } : {}
+      const order = seed % 3 === 0 ? { order: { madeBy: new Map(), log: [] } } : {}
       const verdict = searchLinearization(history, { segmentSteps, ...order })
       if (verdict.segments > verdict.parts) counts.cut++
       if (verdict.parts > 1) counts.severalParts++

@@ -17,7 +17,7 @@ const LINEARIZABLE = new Set([
   2, 5, 7, 18, 25, 31, 38, 45, 48, 49, 51, 53, 56, 67, 75, 76, 80, 87, 92, 98, 100, 101, 102,
 ])
 /** No order is told, so the revisions, which these logs do not have, are no hint either. */
-const NO_ORDER = { madeBy: new Map() }
+const NO_ORDER = { madeBy: new Map(), log: [] }
 
 describe.skipIf(FOLDER === undefined)('of 102 logs of Jepsen', () => {
   test.each(LOGS)(

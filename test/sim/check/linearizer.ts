@@ -16,7 +16,7 @@ import { KvModel, type Applied } from './kv-model.ts'
 import type { Hints } from './hints.ts'
 import type { SearchRules } from './search-rules.ts'
 import type { SearchStep } from './search-steps.ts'
-import { isOk, leavesOf, type Step } from './steps.ts'
+import { isOk, leavesOf, wrote, type Step } from './steps.ts'
 
 /** A state that calls can lead to, and which of the optional ones were among them. */
 export interface Configuration {
@@ -41,7 +41,7 @@ export type LinearizerVerdict =
   | { readonly type: 'exhausted' }
 
 interface Frame {
-  /** Those with a hint; once none of them led on, the others too. */
+  /** The likely ones; once none of them led on, the others too. */
   candidates: readonly number[]
   hasUnlikely: boolean
   next: number
@@ -67,8 +67,9 @@ export class Linearizer {
   readonly #rankByCall: Int32Array
   readonly #rankByCeiling: Int32Array
   readonly #optionalPlaced: number[] = []
-  /** What to try first. */
   readonly #hints: Float64Array
+  /** What to try first. */
+  readonly #ranks: Float64Array
   /** Calls of which one step is placed. */
   readonly #decided = new Set<Step>()
   readonly #seen = new Set<string>()
@@ -92,6 +93,7 @@ export class Linearizer {
       Number(outcome.type !== 'unknown'),
     )
     this.#hints = Float64Array.from(this.#steps, (step) => hints.of(step))
+    this.#ranks = Float64Array.from(this.#steps, (step, i) => rankOf(step, this.#hints[i]!))
     this.#ceilings = Float64Array.from(this.#steps, (step) => rules.ceiling(step))
     this.#required = [...this.#steps.keys()].filter((i) => this.#isRequired[i] === 1)
     this.#byCeiling = this.#required.toSorted((a, b) => this.#ceilings[a]! - this.#ceilings[b]!)
@@ -179,8 +181,7 @@ export class Linearizer {
   }
 
   #frame(name: number): Frame {
-    const candidates = this.#callable((i) => this.#hints[i]! < Infinity)
-    candidates.sort((a, b) => this.#hints[a]! - this.#hints[b]!)
+    const candidates = this.#likely()
     const placedCount = this.#required.length - this.#remaining
     if (placedCount > this.#best) {
       this.#best = placedCount
@@ -189,12 +190,25 @@ export class Linearizer {
     return { candidates, hasUnlikely: false, next: 0, placed: NONE, name }
   }
 
-  #callable(isWanted: (i: number) => boolean): number[] {
-    const calls: number[] = []
-    for (const i of this.#calls.callable()) {
-      if (isWanted(i) && !this.#isExcluded(i)) calls.push(i)
+  /** Those with an answer, and those without that probably were among them, in their order. */
+  #likely(): number[] {
+    const calls = [...this.#calls.callable()].filter((i) => !this.#isExcluded(i))
+    let last = -Infinity
+    for (const i of calls) {
+      if (this.#isRequired[i] === 1 && this.#hints[i]! > last) last = this.#hints[i]!
     }
-    return calls
+    const likely = calls.filter((i) => this.#isRequired[i] === 1 || this.#hints[i]! <= last)
+    return likely.sort((a, b) => this.#ranks[a]! - this.#ranks[b]!)
+  }
+
+  /** The others; first what a likely one may be waiting for. */
+  #unlikely(likely: readonly number[]): number[] {
+    const calls = [...this.#calls.callable()].filter((i) => !this.#isExcluded(i))
+    const rest = calls.filter((i) => !likely.includes(i))
+    const isNeeded = (i: number): boolean =>
+      likely.some((other) => isNeededBy(this.#steps[i]!, this.#steps[other]!))
+    const ranked = rest.map((i) => ({ i, rank: isNeeded(i) ? -1 : this.#ranks[i]! }))
+    return ranked.sort((a, b) => a.rank - b.rank).map(({ i }) => i)
   }
 
   #isExcluded(i: number): boolean {
@@ -227,7 +241,7 @@ export class Linearizer {
 
   #hasNext(frame: Frame): boolean {
     if (frame.next === frame.candidates.length && !frame.hasUnlikely) {
-      const others = this.#callable((i) => this.#hints[i] === Infinity)
+      const others = this.#unlikely(frame.candidates)
       if (others.length > 0) frame.candidates = [...frame.candidates, ...others]
       frame.hasUnlikely = true
     }
@@ -338,6 +352,15 @@ function changesNothing({ request: { type } }: Step, applied: Applied): boolean 
   if (!applied.ok) return true
   if (type === 'lease-grant' || type === 'lease-revoke' || type === 'compact') return false
   return applied.events.length === 0
+}
+
+/** What changes nothing comes as soon as it can. */
+function rankOf(step: Step, hint: number): number {
+  if (hint === Infinity) return Number.MAX_VALUE
+  if (!isOk(step)) return hint
+  const isLease = step.request.type.startsWith('lease-')
+  const isSight = step.request.type === 'lease-keep-alive'
+  return isSight || (!isLease && wrote(step) === false) ? -1 : hint
 }
 
 function ranks(items: readonly number[], count: number): Int32Array {

@@ -11,8 +11,8 @@
 
 import { componentsOf } from './components.ts'
 import type { History } from './history.ts'
-import { Hints } from './hints.ts'
-import { checkRevisionOrder, type RevisionOrder } from './revision-order.ts'
+import { Hints, type HintedOrder } from './hints.ts'
+import { checkRevisionOrder } from './revision-order.ts'
 import { exactRules, valueRules } from './search-rules.ts'
 import { exactSteps, valueSteps } from './search-steps.ts'
 import { searchSegments, type PartVerdict, type SegmentOptions } from './segments.ts'
@@ -24,7 +24,7 @@ export interface SearchOptions extends Partial<SegmentOptions> {
   /** 'judged': all calls are one search, in which every revision has to fit too. */
   readonly revisions?: 'ignored' | 'judged'
   /** Which order to try first, where it was looked for already. */
-  readonly order?: Pick<RevisionOrder, 'madeBy'>
+  readonly order?: HintedOrder
 }
 
 export type SearchVerdict = SearchCounts &
