@@ -4,8 +4,14 @@ import type { Fault } from './ports.ts'
 import { NETWORK_FAULTS } from './network-faults.ts'
 import { OPERATOR_FAULTS } from './operator-faults.ts'
 import { PROCESS_FAULTS } from './process-faults.ts'
+import { DISK_FAULTS } from './rigs/disk-faults.ts'
 
-export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...NETWORK_FAULTS, ...OPERATOR_FAULTS]
+export const FAULTS: readonly Fault[] = [
+  ...PROCESS_FAULTS,
+  ...NETWORK_FAULTS,
+  ...OPERATOR_FAULTS,
+  ...DISK_FAULTS,
+]
 
 /** What the runs of one row of the table have in common. */
 export interface Scenario {
