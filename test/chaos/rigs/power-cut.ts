@@ -66,7 +66,7 @@ export interface ChainResult {
 }
 
 const CLIENTS = 8
-const THINK_MS = 4
+const PER_SECOND = 1000
 const READY_MS = 30_000
 const FLAGS = [
   ['--snapshot-count', '60', '--snapshot-catchup-entries', '10'],
@@ -122,7 +122,7 @@ class Chain {
     this.#load = new Load({
       seed: this.#plan.seed,
       clients: CLIENTS,
-      thinkMs: THINK_MS,
+      perSecond: PER_SECOND,
       recorder: this.#recorder,
       members: () => cluster.members,
       told: () => this.#watches.told,
