@@ -10,6 +10,8 @@ import type { Recorder } from './recorder.ts'
 
 const KEYS = 12
 const LOCKERS = 2
+/** To each member. */
+const CONNECTIONS = 5
 const TIMEOUTS_MS = [300, 1000, 3000] as const
 const LOCK_TIMEOUT_MS = 4000
 const REFUSED_PAUSE_MS = 50
@@ -71,6 +73,7 @@ export class Load {
   readonly #ends: Promise<void>[] = []
   #nextLease = 1000
   #nextTurnAt = 0
+  readonly #connections = new Map<string, ChaosClient>()
 
   constructor(options: LoadOptions) {
     this.#options = options
@@ -85,6 +88,17 @@ export class Load {
   async end(): Promise<void> {
     this.isOver = true
     await Promise.all(this.#ends)
+    for (const connection of this.#connections.values()) connection.close()
+  }
+
+  /** Clients share connections, as the parts of one program do. */
+  connection({ endpoint }: ClusterMember, client: number): ChaosClient {
+    const name = `${endpoint} ${client % CONNECTIONS}`
+    const known = this.#connections.get(name)
+    if (known !== undefined) return known
+    const made = new ChaosClient(endpoint)
+    this.#connections.set(name, made)
+    return made
   }
 
   newLease(): bigint {
@@ -121,7 +135,6 @@ class LoadClient {
   readonly #timeoutMs: number
   readonly #wanders: boolean
   #member: ClusterMember
-  #client: ChaosClient
 
   constructor(load: Load, options: LoadOptions, number: number) {
     this.#load = load
@@ -133,7 +146,6 @@ class LoadClient {
     this.#timeoutMs = this.#draws.pick(TIMEOUTS_MS)
     this.#wanders = this.#draws.chance(0.35)
     this.#member = this.#choose(number)
-    this.#client = new ChaosClient(this.#member.endpoint)
   }
 
   async run(): Promise<void> {
@@ -141,7 +153,6 @@ class LoadClient {
       await this.#load.turn()
       await this.#act()
     }
-    this.#client.close()
   }
 
   async #act(): Promise<void> {
@@ -156,7 +167,6 @@ class LoadClient {
 
   async runLocks(): Promise<void> {
     while (!this.#load.isOver) await this.#lock()
-    this.#client.close()
   }
 
   async #grant(): Promise<void> {
@@ -185,8 +195,9 @@ class LoadClient {
 
   async #ask(request: Request, timeoutMs = this.#timeoutMs): Promise<Outcome> {
     const { recorder, members } = this.#options
-    const name = this.#member.name
-    const outcome = await recorder.perform(this.#name, name, this.#client, request, timeoutMs)
+    const member = this.#member
+    const client = this.#load.connection(member, this.#number)
+    const outcome = await recorder.perform(this.#name, member.name, client, request, timeoutMs)
     const isRefused = outcome.type === 'failed' && outcome.error === 'refused'
     if (isRefused || outcome.type === 'unknown') {
       const isGone = !members().includes(this.#member)
@@ -197,9 +208,7 @@ class LoadClient {
   }
 
   #move(): void {
-    this.#client.close()
     this.#member = this.#choose(this.#draws.below(1000))
-    this.#client = new ChaosClient(this.#member.endpoint)
   }
 
   #choose(number: number): ClusterMember {
