@@ -93,7 +93,7 @@ function withoutRevisions(step: Step): SearchStep[] {
     case 'failed':
       return isOfRevisions(outcome.error) || asksForRevisions(request) ? [] : [step]
     case 'unknown': {
-      const forms = formsWithoutAnswer(request)
+      const forms = formsWithoutAnswer(request).filter((one) => !isNothing(one))
       if (forms.length === 1) return [{ ...step, request: forms[0]! }]
       return forms.map((one) => ({ ...step, request: one, oneOf: step }))
     }
@@ -214,7 +214,13 @@ function txnForms(request: TxnRequest): TxnRequest[] {
   }
   const ifTrue = thens.map((success) => txn(compares, success, []))
   const ifFalse = elses.map((failure) => txn([], failure, []))
-  return [...ifTrue, ...ifFalse].filter(({ success }) => success.length > 0)
+  return [...ifTrue, ...ifFalse]
+}
+
+/** Left out it says the same; inside another one it is needed, as one that may do nothing. */
+function isNothing(request: StoreRequest): boolean {
+  if (request.type !== 'txn') return false
+  return request.compares.length === 0 && request.success.length === 0
 }
 
 function branchForms(ops: readonly TxnOperation[]): TxnOperation[][] {
