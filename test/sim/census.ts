@@ -57,6 +57,7 @@ export const RARE = [
   'slow watch that caught up',
   'watch resumed on another member',
   'progress asked for and told',
+  'lease that outlived leaders',
   'hash of a history found again',
   'restart that replayed the log',
   'divergent log entries replaced',

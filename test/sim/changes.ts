@@ -14,6 +14,8 @@ export const LOSE_ALL: PowerCut = { keeps: 0, keepInFlight: false, loseUnsynced:
 const MEMBERS_MAX = 7
 const ADMIN_TIMEOUT_MS = 3000
 const RETRY_MS = 1000
+/** As the server has it. */
+const READY_SHARE = 0.9
 
 export class Changes {
   readonly #commons: Commons
@@ -62,6 +64,13 @@ export class Changes {
     if (answer.type === 'answered') this.#commons.around.census.count('leadership transferred')
   }
 
+  async transferAway(): Promise<void> {
+    const leader = this.leader()
+    const { voters = [], id } = leader?.status ?? {}
+    const to = this.#commons.members.find((one) => one.id !== id && voters.includes(one.id))
+    if (to !== undefined) await this.transfer(to)
+  }
+
   /** The member that runs now, if it does. */
   async add(isLearner: boolean): Promise<SimMember | undefined> {
     const { members, around } = this.#commons
@@ -78,11 +87,20 @@ export class Changes {
   async promote(learner: SimMember | undefined): Promise<void> {
     if (learner === undefined) return
     for (let attempt = 0; attempt < 4 && !this.#isOver(); attempt++) {
+      const committed = this.leader()?.status?.applied ?? 0
       const promoted = await this.#change('Cluster.MemberPromote', { id: learner.id })
-      if (promoted?.type === 'answered')
-        return this.#commons.around.census.count('learner promoted')
+      if (promoted?.type === 'answered') return this.#onPromoted(learner, committed)
       await this.#wait(RETRY_MS)
     }
+  }
+
+  /** It has to have had nine tenths of what was committed when that was asked for. */
+  #onPromoted({ name, status }: SimMember, committed: number): void {
+    const { around } = this.#commons
+    around.census.count('learner promoted')
+    if (status === undefined || status.lastIndex >= committed * READY_SHARE) return
+    const sentence = `${name} got a vote with a log up to ${status.lastIndex}, when ${committed} was committed`
+    around.report('unready-promoted', sentence)
   }
 
   /** Whether that was acknowledged. */

@@ -371,6 +371,11 @@ export class Faults {
     if (!this.#isOver) network.setSlowness(1)
   }
 
+  /** Another voter leads soon, if there is one. */
+  transferAway(): Promise<void> {
+    return this.#changes.transferAway()
+  }
+
   async #beHostile(duplicates: number, overtakings: number, forMs: number): Promise<void> {
     const { network } = this.#commons.around
     network.duplicates = duplicates

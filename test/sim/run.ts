@@ -16,7 +16,10 @@ import type { Violation } from './check/violation.ts'
 import { ask, Recorder } from './client.ts'
 import { Draws } from './draws.ts'
 import { Faults } from './faults.ts'
+import type { Member } from '../../src/server/membership.ts'
 import { Invariants, observeStateHashes } from './invariants.ts'
+import { GAIN_MS, isForEndurance, outliveLeaders } from './lease-endurance.ts'
+import { MemberLists } from './member-lists.ts'
 import { foundedOrigin, founders, SimMember, type Surroundings } from './member.ts'
 import { SimNetwork } from './network.ts'
 import type { Plan } from './plan.ts'
@@ -75,6 +78,7 @@ class Run {
   readonly #watchers: SimWatcher[]
   readonly #recorder: Recorder
   readonly #problems: Problem[] = []
+  readonly #memberLists = new MemberLists()
   #finals: FinalState[] = []
   #healthyFrom: number | undefined
   #abort: () => void = () => undefined
@@ -181,11 +185,19 @@ class Run {
     this.#commons.isOver = true
     for (const watcher of this.#watchers) watcher.hurry()
     await Promise.all(busy.slice(0, clients.length))
-    await world.sleep(LEASES_MS)
+    await this.#endLeases()
     this.#commons.isOver = false
     for (const watcher of this.#watchers) void watcher.run()
     if (!(await this.#converge())) return
     await this.#collect()
+  }
+
+  async #endLeases(): Promise<void> {
+    const ended = this.#world.sleep(LEASES_MS)
+    if (isForEndurance(this.#plan)) {
+      await outliveLeaders(this.#commons, () => this.#faults.transferAway())
+    }
+    await ended
   }
 
   /** A leader, everybody up and following, and that for a while. */
@@ -306,6 +318,9 @@ class Run {
     )
     const leases = await get<{ leases?: { id: bigint }[] }>('Lease.LeaseLeases', {})
     const status = await get<{ errors?: readonly string[] }>('Maintenance.Status', {})
+    const list = await get<{ members?: readonly Member[] }>('Cluster.MemberList', {})
+    const problem = list && this.#memberLists.problemWith(member, list.members ?? [])
+    if (problem !== undefined) this.#report('members-disagree', problem)
     const errors = status?.errors ?? []
     if (errors.length > 0) this.#report('alarm', `${member.name}: ${errors.join(', ')}`)
     const revision = range?.header?.revision ?? 0
@@ -412,7 +427,7 @@ class Run {
       clockRateError: hasRates ? 0.5 : 0.01,
       clockJumpMs,
       ...(this.#healthyFrom !== undefined && {
-        lateMs: LEASES_LATE_MS,
+        lateMs: LEASES_LATE_MS + (isForEndurance(this.#plan) ? GAIN_MS : 0),
         healthyFrom: this.#healthyFrom,
       }),
     }

@@ -35,9 +35,9 @@ export const KV_MUTANTS: readonly Mutant[] = [
   {
     name: 'deletes-reappear',
     bug: 'a range in a transaction does not see what that has written before (etcd PR 17230)',
-    file: 'mvcc/write-transaction.ts',
-    was: 'return this.hasWritten ? this.revision : this.revision - 1',
-    is: 'return this.revision - 1',
+    file: 'server/apply-txn.ts',
+    was: 'range(kv.store, request.value, transaction.readRevision)',
+    is: 'range(kv.store, request.value, transaction.revision - 1)',
   },
   {
     name: 'revision-from-keys',

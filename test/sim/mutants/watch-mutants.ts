@@ -71,8 +71,10 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
     name: 'skipped-watch',
     bug: 'a watch that lags behind a compaction skips what it missed (etcd #17529)',
     file: 'mvcc/watch-hub.ts',
-    was: 'if (watcher.next < compactedRevision) watcher.stream.endCompacted(watcher, compactedRevision)',
-    is: 'if (watcher.next < compactedRevision) watcher.next = compactedRevision',
+    was: '    if (watcher.next < this.#store.compactedRevision) {',
+    is: `    const { compactedRevision } = this.#store
+    if (watcher.state !== 'ended') watcher.next = Math.max(watcher.next, compactedRevision)
+    if (watcher.next < compactedRevision) {`,
   },
   {
     name: 'shared-events',
