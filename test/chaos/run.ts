@@ -132,7 +132,9 @@ class Run {
         isPlain: this.#isPlain,
       })
       loadBefore = await this.#warmUp()
-      await this.#disturb(site)
+      await this.#disturb(site).catch((error: unknown) => {
+        this.#problems.push(`the faults did not come to an end: ${String(error)}`)
+      })
       await load.end()
       history = await this.#finish(site)
     } finally {

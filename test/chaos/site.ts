@@ -1,5 +1,6 @@
 /** A cluster for one run: its members, the proxies before them, and the disks they are on. */
 
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as elapse } from 'node:timers/promises'
 import { ProcessCluster } from '../support/cluster.ts'
@@ -120,7 +121,11 @@ export class ChaosSite implements Site {
         const advertisedPeer = await this.network.before(name, peer)
         return { client: await freePort(), peer, advertisedPeer }
       },
-      dataDirectoryOf: (name) => join(this.#volumes.get(name)?.path ?? folder, name),
+      dataDirectoryOf: (name) => {
+        const directory = join(this.#volumes.get(name)?.path ?? folder, name)
+        rmSync(directory, { recursive: true, force: true }) // of a start that found its port taken
+        return directory
+      },
       commandOf: (name, command) =>
         rigs.reduce((wrapped, rig) => rig.wrap?.(name, wrapped) ?? wrapped, command),
     })
