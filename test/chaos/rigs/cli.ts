@@ -3,11 +3,14 @@
  *
  *     node scripts/chaos-disks.mjs power-cut --cuts 200 --nodes 1,3 --seed 1
  *     node scripts/chaos-disks.mjs damaged-stores --flips 4096 --step 1
+ *     node scripts/chaos-disks.mjs damaged-servers --images 500
  *     node scripts/chaos-disks.mjs faults --only disk-full --nodes 3 --runs 5   each with its timeline
  */
 
+import { rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { damageAll, everyCut, flips, raftLog, state, type Tally } from './damaged-stores.ts'
+import { original, startDamaged, type ServerOutcome } from './damaged-servers.ts'
 import { cutChain, type ChainResult, type Moment } from './power-cut.ts'
 import { DISK_FAULTS } from './disk-faults.ts'
 import { sentences } from '../keep.ts'
@@ -26,6 +29,7 @@ const { positionals, values } = parseArgs({
     controls: { type: 'string', default: '6' },
     only: { type: 'string' },
     runs: { type: 'string', default: '1' },
+    images: { type: 'string', default: '500' },
     flips: { type: 'string', default: '4096' },
     step: { type: 'string', default: '1' },
   },
@@ -129,6 +133,38 @@ async function damagedStores(): Promise<boolean> {
   return all.every((isGood) => isGood)
 }
 
+async function damagedServers(): Promise<boolean> {
+  const startedAt = performance.now()
+  const originals = [await original(true), await original(false)]
+  const count = Number(values.images)
+  const outcomes: ServerOutcome[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const seed = Number(values.seed) + next++
+      const outcome = await startDamaged(originals[seed % originals.length]!, seed)
+      outcomes.push(outcome)
+      if (outcome.outcome === 'wrong')
+        console.log(`WRONG seed ${seed}: ${outcome.what}: ${outcome.sentence}`)
+    }
+  }
+  await Promise.all([worker(), worker()])
+  for (const { directory } of originals) await rm(directory, { recursive: true, force: true })
+  const number = (wanted: string): number =>
+    outcomes.filter(({ outcome }) => outcome === wanted).length
+  const seconds = (performance.now() - startedAt) / 1000
+  console.log(
+    `${outcomes.length} servers on a damaged file: ${number('whole')} served everything, ` +
+      `${number('refused')} refused, ${number('wrong')} wrong, ${seconds.toFixed(0)} s`,
+  )
+  const sentences = outcomes.map(({ sentence }) => /"msg":"([^"]*)/.exec(sentence)?.[1] ?? '')
+  const kinds = new Set(
+    sentences.map((one) => one.replaceAll(/\/\S+\//g, '').replaceAll(/\d+/g, 'N')),
+  )
+  for (const kind of kinds) console.log(`  ${kind}`)
+  return number('wrong') === 0
+}
+
 /** Runs of the matrix with what was done and what it did: whether a fault bites is to be seen here. */
 async function faults(): Promise<boolean> {
   const only = values.only?.split(',')
@@ -182,6 +218,7 @@ function tell(what: string, { counts, sentences, findings, tookMs }: Tally): boo
 const rigs: Readonly<Record<string, () => Promise<boolean>>> = {
   'power-cut': powerCuts,
   'damaged-stores': damagedStores,
+  'damaged-servers': damagedServers,
   faults,
 }
 const [name = 'power-cut'] = positionals
