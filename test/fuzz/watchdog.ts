@@ -50,8 +50,10 @@ export function fuzzInWorker(task: Omit<WorkerTask, 'shared'>): Promise<DecoderR
       }
     }, CHECK_MS)
     worker.on('message', (message: WorkerMessage) => {
-      if (message.type === 'done') summary = message.summary
-      else found.push({ ...message.found, input: Buffer.from(message.found.input) })
+      if (message.type === 'done') {
+        summary = message.summary
+        void worker.terminate() // what it had open would keep it
+      } else found.push({ ...message.found, input: Buffer.from(message.found.input) })
     })
     worker.on('error', (error) => fail(`ended the thread: ${error.message}`))
     worker.on('exit', () => {

@@ -8,7 +8,7 @@ import protobuf from 'protobufjs'
 
 type Fields = Record<string, unknown>
 
-const SAFE = 2n ** 53n
+const TOO_LARGE = 2n ** 53n
 const NAMES: Readonly<Record<string, string>> = {
   ID: 'id',
   TTL: 'ttl',
@@ -120,7 +120,7 @@ function number(field: protobuf.Field, value: unknown): string {
   if (value === '') return '0'
   let big = BigInt(isId ? `0x${value}` : String(value))
   if (field.type === 'int64') big = BigInt.asIntN(64, big)
-  return big > SAFE || big < -SAFE ? 'large' : String(big)
+  return big >= TOO_LARGE || big <= -TOO_LARGE ? 'large' : String(big)
 }
 
 function ourValue(field: protobuf.Field, message: Fields): unknown {
