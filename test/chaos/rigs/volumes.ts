@@ -8,9 +8,9 @@
  */
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { open, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Draws } from '../../sim/draws.ts'
 import type { DataVolume } from '../ports.ts'
 import { until } from '../../support/until.ts'
@@ -18,6 +18,7 @@ import { killAll, serversIn } from './server-processes.ts'
 import { shell, shellAtExit } from './shell.ts'
 
 const UNMOUNT_TIMEOUT_MS = 5000
+const QUIET_TIMEOUT_MS = 20_000
 const IMAGE_BYTES = 96 * 1024 * 1024
 /** Nothing is written by the kernel's own clock: a cut meets only what was asked for. */
 const MOUNT_OPTIONS = 'loop,noatime,commit=3600'
@@ -96,11 +97,17 @@ export class Ext4Volume implements DataVolume {
   }
 
   /**
-   * Keeps what the disk has at this moment. Nobody may be writing to it: every process on it is
-   * stopped, and its last call to the system has returned.
+   * Keeps what the disk has at this moment. Every process on it is stopped, and its last call to the
+   * system has returned. Should the kernel write something of its own accord while the image is
+   * copied, it is copied again: a copy that is older at its beginning than at its end is no moment.
    */
   async keep(): Promise<void> {
-    await shell('cp', '--sparse=always', this.#image, this.#copy)
+    await until(`nothing is written to ${this.path}`, QUIET_TIMEOUT_MS, async () => {
+      const before = await this.#writes()
+      await shell('cp', '--sparse=always', this.#image, this.#copy)
+      const isQuiet = before.endsWith(' 0') && before === (await this.#writes())
+      return isQuiet ? true : undefined
+    })
   }
 
   /** Goes back to what was kept, as a boot after the cut does. No process may be on it. */
@@ -134,6 +141,15 @@ export class Ext4Volume implements DataVolume {
   async dispose(): Promise<void> {
     await this.thaw().catch(() => undefined)
     await this.#mounted.dispose()
+  }
+
+  /** How many writes the device has seen, and how many calls it is at. */
+  async #writes(): Promise<string> {
+    const mounts = await readFile('/proc/mounts', 'utf8')
+    const device = mounts.split('\n').find((line) => line.split(' ')[1] === this.path)
+    const name = basename(device?.split(' ')[0] ?? '')
+    const stat = (await readFile(`/sys/block/${name}/stat`, 'utf8')).trim().split(/\s+/)
+    return `${stat[4]} ${stat[8]}`
   }
 
   async #mount(): Promise<void> {
