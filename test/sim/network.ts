@@ -209,7 +209,7 @@ export class SimNetwork {
       const receiver = this.#receivers.get(message.to)
       if (receiver === undefined || receiver.owner.isDead) return
       if (this.inner.open(message.from, message.to) === undefined) return
-      this.#world.soon(receiver.owner, 'message', () => receiver.events.onMessage(message))
+      this.#world.hand(receiver.owner, 'message', () => receiver.events.onMessage(message))
     })
   }
 
@@ -229,7 +229,7 @@ export class SimNetwork {
         )
           return
         if (this.#isLate(message)) return
-        world.soon(owner, 'message', () => events.onMessage(message))
+        world.hand(owner, 'message', () => events.onMessage(message))
       },
       onUnreachable: (id) => void world.soon(owner, 'unreachable', () => events.onUnreachable(id)),
       onRemoved: () => void world.soon(owner, 'removed', () => events.onRemoved()),

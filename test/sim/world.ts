@@ -180,6 +180,17 @@ export class World {
     return this.after(owner, owner.turnMs(), kind, run)
   }
 
+  /** The rest of the step that runs is the owner's. */
+  hand(owner: Owner, kind: string, run: () => void): void {
+    if (owner.isDead) return
+    if (owner.isPaused) {
+      this.after(owner, 0, kind, run)
+      return
+    }
+    this.current = owner
+    run()
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.after(this.outside, ms, 'sleep', resolve))
   }
@@ -225,7 +236,7 @@ export class World {
       try {
         run()
       } catch (error) {
-        this.onError(owner, error)
+        this.onError(this.current, error)
       }
       return
     }
