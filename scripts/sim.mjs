@@ -1,7 +1,7 @@
 // Builds the simulator with the server's sources when one is newer than the last build, and runs it;
 // with `mutants` as the first argument: against the server with known bugs in it, with `check`: the
 // judge of saved histories.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,12 +27,18 @@ function newestSource() {
   return Math.max(...files.map(modifiedAt))
 }
 
-function run(args) {
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+if (modifiedAt(entry) === 0 || modifiedAt(stamp) < newestSource()) {
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  const args = [tsc, '-p', path.join(root, 'test/sim/tsconfig.json')]
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
-
-if (modifiedAt(entry) === 0 || modifiedAt(stamp) < newestSource()) {
-  run([path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'test/sim/tsconfig.json'])
-}
-run(['--enable-source-maps', entry, ...process.argv.slice(command === undefined ? 2 : 3)])
+const args = process.argv.slice(command === undefined ? 2 : 3)
+const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
+  stdio: 'inherit',
+})
+// An interrupt reaches the child too: it says how far it came, and ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
+child.on('exit', (code, signal) => {
+  process.exitCode = code ?? (signal === null ? 0 : 1)
+})

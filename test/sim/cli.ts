@@ -1,155 +1,168 @@
-/**
- * `npm run sim`: schedules of the simulator, from seeds.
- *
- *     npm run sim -- --seed N                     one schedule, with its timeline when it fails
- *     npm run sim -- --seeds 10000 --workers 4    many, from --from on (1)
- */
+/** `npm run sim`: schedules of the simulator, from seeds or from a file. `--help` has the options. */
 
-import { fork } from 'node:child_process'
-import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
-import { Census } from './census.ts'
+import { writeFileSync } from 'node:fs'
 import { minimise } from './minimise.ts'
-import { PROFILES, type ProfileName } from './fault-plan.ts'
-import { planOf, type PlanOptions } from './plan.ts'
+import { parseOptions, USAGE, type Options } from './options.ts'
+import { planOf, type Plan } from './plan.ts'
+import { Pool, type Ending } from './pool.ts'
 import { runPlan, type RunResult } from './run.ts'
-import type { Job, JobResult } from './worker.ts'
+import { loadPlan, savePlan } from './saved-plan.ts'
+import { Totals } from './totals.ts'
 
 /** From so many schedules on, everything rare must have happened. */
 const WHOLE = 500
-const FAILURES_SHOWN = 5
-
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string' },
-    profile: { type: 'string' },
-    'duration-ms': { type: 'string' },
-    'minimise-runs': { type: 'string', default: '80' },
-    census: { type: 'boolean', default: false },
-    'stop-at': { type: 'string' },
-  },
-})
-
-function planOptions(): PlanOptions {
-  const { profile } = values
-  const durationMs = values['duration-ms']
-  if (profile !== undefined && !Object.hasOwn(PROFILES, profile)) {
-    throw new Error(`there is no profile ${profile}: ${Object.keys(PROFILES).join(', ')}`)
-  }
-  return {
-    ...(profile !== undefined && { profile: profile as ProfileName }),
-    ...(durationMs !== undefined && { durationMs: Number(durationMs) }),
-  }
-}
+const EXPLAINED = 3
+const TOLD_EVERY = 500
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-function printCensus(census: Census): void {
-  const sorted = [...census.counts].sort(([a], [b]) => (a < b ? -1 : 1))
-  for (const [what, count] of sorted) print(`${String(count).padStart(12)}  ${what}`)
-}
-
 /** The seed, what is wrong, the smallest schedule found and what happened in it. */
-async function explain(result: RunResult): Promise<void> {
+async function explain(result: RunResult, options: Options): Promise<void> {
   const [problem] = result.problems
-  const kind = problem?.kind ?? ''
-  print(`\nseed ${result.plan.seed} fails: ${kind}\n  ${problem?.sentence ?? ''}`)
-  const runs = Number(values['minimise-runs'])
-  const { result: smallest, runs: used } = await minimise(result, runs)
-  print(`\nthe smallest schedule found in ${used} runs:`)
-  print(JSON.stringify(smallest.plan))
-  for (const { sentence, ...one } of smallest.problems.slice(0, 10))
-    print(`  ${one.kind}: ${sentence}`)
+  const { seed } = result.plan
+  print(`\nseed ${seed} fails: ${problem?.kind}\n  ${problem?.sentence ?? ''}`)
+  const { minimiseRuns: runs, minimiseSeconds, failures } = options
+  const { result: smallest, runs: used } = await minimise(result, {
+    runs,
+    milliseconds: minimiseSeconds * 1000,
+  })
+  const what = `${problem?.kind}: ${problem?.sentence.split('\n')[0] ?? ''}`
+  const { plan, traceHash } = smallest
+  const file = savePlan(failures, `seed-${seed}-small`, { what, traceHash, plan })
+  print(`\nthe smallest schedule found in ${used} runs, ${sizeOf(smallest)}:`)
+  print(JSON.stringify(plan))
+  for (const { sentence, kind } of smallest.problems.slice(0, 10)) print(`  ${kind}: ${sentence}`)
   if (smallest.story !== '') print(`\n${smallest.story}`)
   print(`\nwhat happened last, at each member:\n${smallest.timeline.join('\n')}`)
-  print(`\nrepeat it with: npm run sim -- --seed ${result.plan.seed}`)
+  print(`\nrepeat the small one with: npm run sim -- --plan ${file}`)
 }
 
-async function runOne(seed: number): Promise<void> {
+function sizeOf({ plan, history }: RunResult): string {
+  const { members, clients, watchers, faults } = plan
+  return `${history.operations.length} operations of ${clients.length} clients, ${watchers.length} watchers, ${faults.length} faults, ${members} members`
+}
+
+async function runOne(plan: Plan, options: Options): Promise<boolean> {
   const startMs = performance.now()
-  const result = await runPlan(planOf(seed, planOptions()))
-  const tookMs = performance.now() - startMs
-  const { steps, virtualMs, traceHash, plan } = result
+  const result = await runPlan(plan)
+  const tookMs = Math.round(performance.now() - startMs)
+  const { steps, virtualMs, traceHash } = result
   print(
-    `seed ${seed} (${plan.profile}): ${steps} steps, ${Math.round(virtualMs / 1000)} virtual seconds in ${Math.round(tookMs)} ms, trace ${traceHash}`,
+    `seed ${plan.seed} (${plan.profile}): ${steps} steps, ${Math.round(virtualMs / 1000)} virtual seconds in ${tookMs} ms, trace ${traceHash}`,
   )
-  if (values.census) {
-    const census = new Census()
-    census.add(result.census)
-    printCensus(census)
-  }
-  if (result.problems.length === 0) return print('no problems')
-  await explain(result)
-  process.exitCode = 1
+  const totals = new Totals()
+  totals.add({ ...result, tookMs })
+  if (options.census) for (const line of totals.censusLines()) print(line)
+  const [problem] = result.problems
+  if (problem !== undefined) {
+    const file = savePlan(options.failures, `seed-${plan.seed}`, whatFailed(result))
+    totals.fail(plan.seed, plan.profile, problem, file)
+    await explain(result, options)
+  } else print('no problems')
+  if (options.json !== undefined) writeFileSync(options.json, totals.toJson(plan.seed))
+  return problem === undefined
 }
 
-async function runMany(from: number, count: number, workers: number): Promise<void> {
-  const startMs = performance.now()
-  const census = new Census()
-  const failed: JobResult[] = []
-  const options = planOptions()
-  const stopAt = Number(values['stop-at'] ?? Infinity)
-  let next = from
-  let steps = 0
-  let virtualMs = 0
-  let busyMs = 0
-  let done = 0
-  const work = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const worker = fork(new URL('./worker.js', import.meta.url), { serialization: 'advanced' })
-      const give = (): void => {
-        if (next >= from + count || failed.length >= stopAt) {
-          worker.disconnect()
-          resolve()
-          return
-        }
-        const job: Job = { seed: next++, options }
-        worker.send(job)
-      }
-      worker.on('message', (result: JobResult) => {
-        done++
-        steps += result.steps
-        virtualMs += result.virtualMs
-        busyMs += result.tookMs
-        census.add(result.census)
-        if (result.problems.length > 0) {
-          failed.push(result)
-          const [problem] = result.problems
-          const sentence = problem?.sentence.split('\n')[0] ?? ''
-          print(`seed ${result.plan.seed} (${result.plan.profile}) ${problem?.kind}: ${sentence}`)
-        }
-        if (done % 500 === 0) print(`${done} schedules, ${failed.length} failed`)
-        give()
-      })
-      worker.on('error', reject)
-      worker.on('exit', (code) => {
-        if (code !== 0) reject(new Error(`a worker ended with code ${code}`))
-      })
-      give()
-    })
-  await Promise.all(Array.from({ length: workers }, work))
-  const tookS = (performance.now() - startMs) / 1000
-  const perHour = Math.round((done / (busyMs / 1000)) * 3600)
-  print(
-    `${done} schedules, ${failed.length} failed, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${steps} steps in ${tookS.toFixed(0)} s with ${workers} workers`,
-  )
-  print(`per core: ${Math.round(steps / (busyMs / 1000))} steps/s, ${perHour} schedules/hour`)
-  printCensus(census)
-  if (done >= WHOLE && census.missing.length > 0) {
-    print(`never reached: ${census.missing.join('; ')}`)
-    process.exitCode = 1
-  }
-  for (const { plan } of failed.slice(0, FAILURES_SHOWN)) await explain(await runPlan(plan))
-  if (failed.length > 0) process.exitCode = 1
+function whatFailed({ plan, problems, traceHash }: Omit<RunResult, 'history'>): {
+  what: string
+  traceHash: string
+  plan: Plan
+} {
+  const [problem] = problems
+  return { what: `${problem?.kind}: ${problem?.sentence.split('\n')[0]}`, traceHash, plan }
 }
 
-if (values.seed !== undefined) await runOne(Number(values.seed))
-else {
-  const workers = Number(values.workers ?? Math.max(1, availableParallelism() - 1))
-  await runMany(Number(values.from), Number(values.seeds ?? 500), workers)
+async function runMany(options: Options): Promise<boolean> {
+  const { from, count, workers, stopAt } = options
+  const totals = new Totals()
+  let seed = from
+  const pool = new Pool({
+    workers,
+    next: () =>
+      seed < from + count && totals.failures.length < stopAt
+        ? { seed: seed++, options: options.plan }
+        : undefined,
+    onEnding: (ending) => {
+      note(ending, totals, options)
+      if (totals.schedules % TOLD_EVERY !== 0) return
+      print(`${totals.schedules} schedules, ${totals.failures.length} failed`)
+    },
+  })
+  let isInterrupted = false
+  const interrupt = (): void => {
+    isInterrupted = true
+    print('interrupted: this is what there is so far')
+    pool.stop()
+  }
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  await pool.run()
+  process.off('SIGINT', interrupt)
+  process.off('SIGTERM', interrupt)
+  for (const line of [...totals.lines(workers), ...totals.censusLines()]) print(line)
+  if (options.json !== undefined) writeFileSync(options.json, totals.toJson(from))
+  for (const { seed: failed, kind, file } of totals.failures) {
+    print(`failed: seed ${failed}, ${kind}, saved as ${file}`)
+  }
+  const { missing } = totals.census
+  const isEmpty = totals.schedules >= WHOLE && missing.length > 0
+  if (isEmpty) print(`never reached: ${missing.join('; ')}`)
+  if (!isInterrupted) await explainFirst(totals, options)
+  return totals.failures.length === 0 && !isEmpty && !isInterrupted
 }
+
+function note(ending: Ending, totals: Totals, { plan: options, failures }: Options): void {
+  if (ending.type === 'done') {
+    const { result } = ending
+    totals.add(result)
+    const [problem] = result.problems
+    if (problem === undefined) return
+    const { seed, profile } = result.plan
+    const file = savePlan(failures, `seed-${seed}`, whatFailed(result))
+    const { kind, sentence } = totals.fail(seed, profile, problem, file)
+    return print(`seed ${seed} (${profile}) ${kind}: ${sentence}`)
+  }
+  const { job, sentence } = ending
+  const plan = planOf(job.seed, options)
+  const what = `process-ended: ${sentence}`
+  const file = savePlan(failures, `seed-${job.seed}`, { what, plan })
+  totals.schedules++
+  totals.fail(job.seed, plan.profile, { kind: 'process-ended', sentence }, file)
+  print(`seed ${job.seed} (${plan.profile}) ${what}`)
+}
+
+/** Those that end the process are not run in this one. */
+async function explainFirst(totals: Totals, options: Options): Promise<void> {
+  const explicable = totals.failures.filter(({ kind }) => kind !== 'process-ended')
+  for (const { seed } of explicable.slice(0, EXPLAINED)) {
+    await explain(await runPlan(planOf(seed, options.plan)), options)
+  }
+}
+
+async function main(): Promise<number> {
+  const parsed = parseOptions(process.argv.slice(2))
+  if (!parsed.ok) {
+    process.stderr.write(`${parsed.message}\n`)
+    return 2
+  }
+  const { options } = parsed
+  if (options.what === 'help') {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (options.what === 'many') return (await runMany(options)) ? 0 : 1
+  if (options.what === 'one')
+    return (await runOne(planOf(options.from, options.plan), options)) ? 0 : 1
+  let plan: Plan
+  try {
+    plan = loadPlan(options.planFile).plan
+  } catch (error) {
+    process.stderr.write(`${options.planFile}: ${(error as Error).message}\n`)
+    return 2
+  }
+  return (await runOne(plan, options)) ? 0 : 1
+}
+
+process.exitCode = await main()

@@ -1,15 +1,15 @@
 /**
- * Schedules that once failed, made small: `npm test` runs each of them again. An entry is what the
- * simulator prints as the smallest schedule, with what was wrong then:
- *
- *     { what: 'a lease ended early after two leader changes', plan: {"seed":74,"profile":…} }
+ * Schedules that once failed, made small: `npm test` runs each of them again. One file of
+ * regressions/ each, as `npm run sim` saves it: `what` it showed, and the `plan`.
  */
 
-import type { Plan } from './plan.ts'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { loadPlan, type SavedPlan } from './saved-plan.ts'
 
-export interface Regression {
-  readonly what: string
-  readonly plan: Plan
+const FOLDER = new URL('./regressions/', import.meta.url)
+
+export function regressions(): SavedPlan[] {
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'))
+  return names.sort().map((name) => loadPlan(fileURLToPath(new URL(name, FOLDER))))
 }
-
-export const REGRESSIONS: readonly Regression[] = []

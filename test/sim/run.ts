@@ -59,6 +59,8 @@ export interface RunResult {
   /** The operations around the first violations. */
   readonly story: string
   readonly history: History
+  /** What the clients have done, by number. */
+  readonly rounds: readonly { readonly client: number; readonly rounds: readonly number[] }[]
 }
 
 export async function runPlan(plan: Plan): Promise<RunResult> {
@@ -79,6 +81,7 @@ class Run {
   readonly #recorder: Recorder
   readonly #problems: Problem[] = []
   readonly #memberLists = new MemberLists()
+  #clients: SimClient[] = []
   #finals: FinalState[] = []
   #healthyFrom: number | undefined
   #abort: () => void = () => undefined
@@ -173,6 +176,7 @@ class Run {
     for (const member of members) member.start()
     this.#faults.plan(this.#plan.faults)
     const clients = this.#plan.clients.map((plan) => new SimClient(this.#commons, plan))
+    this.#clients = clients
     const busy = [...clients, ...this.#watchers].map((one) => one.run())
     await world.sleep(this.#plan.durationMs)
     this.#timeline.add('world', 'everything is healed')
@@ -382,6 +386,7 @@ class Run {
       timeline: this.#timeline.last(40),
       story: violations.length === 0 ? '' : reportOf(history, violations),
       history,
+      rounds: this.#clients.map(({ number, done }) => ({ client: number, rounds: done })),
     }
   }
 

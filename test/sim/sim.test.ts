@@ -1,92 +1,65 @@
 /**
- * A fixed part of what `npm run sim` does: some schedules of every profile, those that failed once,
- * and that a schedule repeats exactly.
+ * The simulator itself: schedules that failed once, that a schedule repeats exactly, wherever it
+ * runs, and that a failing one is made small. The schedules of each profile are in profiles/.
  */
 
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { Census, type Rare } from './census.ts'
+import { busyMs } from './busy-times.ts'
+import { failure } from './fixed-schedules.ts'
 import { minimise } from './minimise.ts'
-import { PROFILES, type ProfileName } from './fault-plan.ts'
+import { parseOptions } from './options.ts'
 import { planOf, type Plan } from './plan.ts'
-import { REGRESSIONS } from './regressions.ts'
-import { runPlan, type RunResult } from './run.ts'
+import { regressions } from './regressions.ts'
+import { runPlan } from './run.ts'
+import { loadPlan, savePlan } from './saved-plan.ts'
 
-const PER_PROFILE = Number(process.env['QUORATE_TEST_SIM_SCHEDULES'] ?? 10)
-const DURATION_MS = 12_000
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BUILD = path.join(ROOT, 'dist-bench/sim/test/sim/cli.js')
+const OPTIONS = { profile: 'mixed', durationMs: 4000 } as const
 
-/** What even these few short schedules reach. */
-const REACHED: readonly Rare[] = [
-  'leader change',
-  'snapshot installed',
-  'append in flight torn off by a crash',
-  'append in flight kept by a crash',
-  'unsynced state lost in a crash',
-  'majority lost and recovered',
-  'member paused while it led',
-  'disk stalled longer than an election timeout',
-  'one-way cut',
-  'message lost',
-  'member removed',
-  'member replaced',
-  'voter added',
-  'write of unknown outcome that took effect',
-  'lease expired after a leader change',
-  'lock waited for',
-  'read of a compacted revision refused',
-  'watch ended by a compaction',
-  'slow watch that caught up',
-  'watch resumed on another member',
-  'restart that replayed the log',
-]
-
-/** Nothing, or what a person needs to repeat it. */
-function failure({ problems, plan, timeline, story }: RunResult): string {
-  if (problems.length === 0) return ''
-  const sentences = problems.map(({ kind, sentence }) => `${kind}: ${sentence}`)
-  return [
-    ...sentences,
-    story,
-    ...timeline,
-    `npm run sim -- --seed ${plan.seed} --profile ${plan.profile} --duration-ms ${plan.durationMs}`,
-  ].join('\n')
+for (const { what, plan } of regressions()) {
+  test(`what failed once is well: ${what}`, async () => {
+    expect(failure(await runPlan(plan))).toBe('')
+  }, 120_000)
 }
 
-describe('a cluster of whole servers keeps its promises', () => {
-  const census = new Census()
+function inOwnProcess(nodeArgs: readonly string[]): string {
+  const args = ['--seed', '7', '--profile', OPTIONS.profile]
+  const duration = ['--duration-ms', String(OPTIONS.durationMs)]
+  const all = [...nodeArgs, BUILD, ...args, ...duration]
+  const { stdout } = spawnSync(process.execPath, all, { encoding: 'utf8' })
+  return /trace ([0-9a-f]{8})/.exec(stdout)?.[1] ?? stdout
+}
 
-  for (const profile of Object.keys(PROFILES) as ProfileName[]) {
-    test(`under faults of the profile ${profile}`, async () => {
-      for (let seed = 1; seed <= PER_PROFILE; seed++) {
-        const result = await runPlan(planOf(seed, { profile, durationMs: DURATION_MS }))
-        census.add(result.census)
-        expect(failure(result)).toBe('')
-      }
-    }, 120_000)
-  }
-
-  test('and the schedules are such that what is rare happens', () => {
-    expect(REACHED.filter((what) => !census.counts.has(what))).toEqual([])
-  })
-
-  for (const { what, plan } of REGRESSIONS) {
-    test(`no more: ${what}`, async () => {
-      expect(failure(await runPlan(plan))).toBe('')
-    }, 120_000)
-  }
-})
-
-describe('the simulator', () => {
-  const plan = planOf(7, { profile: 'mixed', durationMs: 4000 })
+describe('a schedule', () => {
+  const plan = planOf(7, OPTIONS)
 
   test('does the same again for the same seed, and something else for another one', async () => {
     const first = await runPlan(plan)
-    const other = await runPlan(planOf(8, { profile: 'mixed', durationMs: 4000 }))
-    const again = await runPlan(planOf(7, { profile: 'mixed', durationMs: 4000 }))
+    const other = await runPlan(planOf(8, OPTIONS))
+    const again = await runPlan(planOf(7, OPTIONS))
     expect(again.traceHash).toBe(first.traceHash)
     expect(again.steps).toBe(first.steps)
     expect(again.history).toEqual(first.history)
     expect(other.traceHash).not.toBe(first.traceHash)
   }, 60_000)
+
+  test('does the same in other processes, whatever the order of their hash tables', async () => {
+    const { status, stdout } = spawnSync(process.execPath, ['scripts/sim.mjs', '--help'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    })
+    expect(stdout).toContain('--seed N')
+    expect(status).toBe(0)
+    const { traceHash } = await runPlan(plan)
+    expect(inOwnProcess(['--hash-seed=1'])).toBe(traceHash)
+    expect(inOwnProcess(['--hash-seed=77', '--max-semi-space-size=1'])).toBe(traceHash)
+  }, 120_000)
 
   test('does the same when real time passes differently, and leaves the timers as they were', async () => {
     const { setTimeout: before } = globalThis
@@ -101,20 +74,72 @@ describe('the simulator', () => {
     expect(again.traceHash).toBe(first.traceHash)
   }, 60_000)
 
-  test('draws a plan from the seed alone', () => {
+  test('is drawn from the seed alone', () => {
     expect(planOf(5)).toEqual(planOf(5))
     expect(planOf(6)).not.toEqual({ ...planOf(5), seed: 6 })
   })
 
-  test('makes a failing schedule smaller while it fails in the same way', async () => {
+  test('of many minutes is busy for less than one', () => {
+    for (let seed = 1; seed < 100; seed++) {
+      const { busy } = planOf(seed, { durationMs: 600_000 })
+      expect(busyMs(busy)).toBeLessThan(60_000)
+      expect(busyMs(busy)).toBeGreaterThan(9000)
+      expect(busy.at(-1)?.toMs).toBeLessThanOrEqual(600_001)
+      busy.slice(1).forEach(({ fromMs }, i) => expect(fromMs).toBeGreaterThanOrEqual(busy[i]!.toMs))
+    }
+  })
+
+  test('goes the same way when what its clients did is all that they may do', async () => {
+    const first = await runPlan(plan)
+    const only = new Map(first.rounds.map(({ client, rounds }) => [client, rounds]))
+    const clients = plan.clients.map((one) => ({ ...one, only: only.get(one.number) ?? [] }))
+    const again = await runPlan({ ...plan, clients })
+    expect(again.traceHash).toBe(first.traceHash)
+  }, 60_000)
+
+  test('goes the same way after it was saved', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'quorate-sim-'))
+    const { traceHash } = await runPlan(plan)
+    const loaded = loadPlan(savePlan(folder, 'seed-7', { what: 'a test', plan }))
+    rmSync(folder, { recursive: true })
+    expect((await runPlan(loaded.plan)).traceHash).toBe(traceHash)
+  }, 60_000)
+
+  test('that fails is made smaller while it fails in the same way', async () => {
     // Nobody can be well when calls have to be answered before anybody leads.
     const broken: Plan = { ...plan, clients: plan.clients.slice(0, 2), logMs: 100_000 }
     const result = await runPlan(broken)
     expect(result.problems[0]?.kind).toBe('not-live')
-    const { result: smallest, runs } = await minimise(result, 12)
-    expect(runs).toBeLessThanOrEqual(12)
+    const limits = { runs: 40, milliseconds: 60_000 }
+    const { result: smallest, runs } = await minimise(result, limits)
+    expect(runs).toBeLessThanOrEqual(40)
     expect(smallest.problems[0]?.kind).toBe('not-live')
-    expect(smallest.plan.faults.length).toBeLessThan(Math.max(1, broken.faults.length))
+    expect(smallest.plan.faults).toEqual([])
+    expect(smallest.plan.clients).toEqual([])
+    expect(smallest.plan.watchers).toEqual([])
     expect(smallest.timeline.length).toBeGreaterThan(0)
-  }, 60_000)
+  }, 90_000)
+})
+
+describe('the command', () => {
+  test.each([
+    ['--nope'],
+    ['--seed', 'x'],
+    ['--seed', '-1'],
+    ['--seed', '1', '--seeds', '2'],
+    ['--profile', 'gentle'],
+    ['--workers', '1.5'],
+    ['--seeds'],
+    ['more'],
+  ])('refuses %s %s with one sentence', (...args) => {
+    const parsed = parseOptions(args)
+    const message = parsed.ok ? '' : parsed.message
+    expect(message).toMatch(/^[^\n]+; --help says what there is$/)
+  })
+
+  test('takes what is said about seeds, and has defaults for the rest', () => {
+    const parsed = parseOptions(['--seeds', '20', '--from', '7', '--workers', '0'])
+    const options = parsed.ok ? parsed.options : undefined
+    expect(options).toMatchObject({ what: 'many', count: 20, from: 7, workers: 0, plan: {} })
+  })
 })

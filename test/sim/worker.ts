@@ -10,11 +10,13 @@ export interface Job {
 
 export type JobResult = Omit<RunResult, 'history'> & { readonly tookMs: number }
 
-process.on('message', (job: Job) => {
-  void work(job).then((result) => process.send?.(result))
-})
+if (process.send !== undefined) {
+  process.on('message', (job: Job) => {
+    void runJob(job).then((result) => process.send?.(result))
+  })
+}
 
-async function work({ seed, options }: Job): Promise<JobResult> {
+export async function runJob({ seed, options }: Job): Promise<JobResult> {
   const startMs = performance.now()
   const { history: _, ...result } = await runPlan(planOf(seed, options))
   return { ...result, tookMs: performance.now() - startMs }

@@ -54,18 +54,22 @@ export class SimClient {
     this.#upkeep = new Upkeep(commons, this.#draws, plan.timeoutMs)
   }
 
+  get number(): number {
+    return this.#plan.number
+  }
+
   async run(): Promise<void> {
     const { world } = this.#commons.around
     const only = this.#plan.only && new Set(this.#plan.only)
-    const last = this.#plan.only?.at(-1) ?? Infinity
     let dueMs = 0
-    for (let round = 1; !this.#commons.isOver && round <= last; round++) {
+    for (let round = 1; !this.#commons.isOver; round++) {
       this.#draws.turnTo(round)
       dueMs = this.#next(dueMs)
       // Its time has passed while another one took long.
-      if (dueMs < world.nowMs || only?.has(round) === false) continue
+      if (dueMs < world.nowMs) continue
       await world.sleep(dueMs - world.nowMs)
       if (this.#commons.isOver) return
+      if (only?.has(round) === false) continue
       this.done.push(round)
       this.#requests.begin(round)
       const action = this.#draws.weighted(this.#plan.weights)

@@ -110,7 +110,7 @@ export interface Step {
 
 /** Steps taken between two looks at real input and output. */
 const STEPS_PER_TURN = 100
-const STEPS_MAX = 30_000_000
+const STEPS_MAX = 10_000_000
 
 const realSetImmediate = globalThis.setImmediate
 

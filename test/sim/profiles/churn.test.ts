@@ -1,0 +1,11 @@
+import { testProfile } from '../fixed-schedules.ts'
+
+testProfile('churn', [
+  'member removed',
+  'leader removed',
+  'member replaced',
+  'voter added',
+  'learner promoted',
+  'membership change with unknown outcome',
+  'snapshot received by a learner',
+])

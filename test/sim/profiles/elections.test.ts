@@ -1,0 +1,3 @@
+import { testProfile } from '../fixed-schedules.ts'
+
+testProfile('elections', ['leader change'])

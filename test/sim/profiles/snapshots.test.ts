@@ -1,0 +1,11 @@
+import { testProfile } from '../fixed-schedules.ts'
+
+testProfile('snapshots', [
+  'snapshot installed',
+  'crash while a snapshot comes in',
+  'leader change while a snapshot is on its way',
+  'watch ended by a compaction',
+  'slow watch that caught up',
+  'watch resumed on another member',
+  'read of a compacted revision refused',
+])
