@@ -94,7 +94,8 @@ class Minimiser {
       const durationMs = Math.round(this.#plan.durationMs * share)
       const early = this.#plan.faults.filter(({ atMs }) => atMs < durationMs)
       if (durationMs < 500) continue
-      if (await this.#try({ ...this.#plan, durationMs, faults: early })) return
+      const busy = this.#plan.busy.filter(({ fromMs }) => fromMs < durationMs)
+      if (await this.#try({ ...this.#plan, durationMs, busy, faults: early })) return
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Plan } from './plan.ts'
+import { planOf, type Plan } from './plan.ts'
 
 export interface SavedPlan {
   /** What went wrong, for people. */
@@ -18,12 +18,13 @@ export function savePlan(folder: string, name: string, saved: SavedPlan): string
   return file
 }
 
-/** A plan alone will do. Throws on what is neither. */
+/** A plan alone will do. What plans did not have yet when it was saved is drawn. Throws on what is neither. */
 export function loadPlan(file: string): SavedPlan {
   const value = JSON.parse(readFileSync(file, 'utf8')) as SavedPlan | Plan
   const saved = 'plan' in value ? value : { what: path.basename(file, '.json'), plan: value }
   const { plan } = saved
   const isPlan = typeof plan.seed === 'number' && Array.isArray(plan.faults)
   if (!isPlan || !Array.isArray(plan.clients)) throw new Error(`${file} holds no schedule`)
-  return saved
+  const { seed, profile, durationMs } = plan
+  return { ...saved, plan: { ...planOf(seed, { profile, durationMs }), ...plan } }
 }
