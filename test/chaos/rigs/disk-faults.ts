@@ -272,8 +272,11 @@ const damage: Fault = {
     site.note(`${victim.name}: ${damaged.what}`)
     restart(site, victim)
     await endsInOrder(site, victim)
+    const isRefused = !victim.isRunning
     const isReplaced = draws.chance(0.5)
-    return async () => await repair(site, victim, damaged, isReplaced)
+    return async () => {
+      if (isRefused) await repair(site, victim, damaged, isReplaced)
+    }
   },
 }
 
@@ -283,7 +286,8 @@ async function repair(
   damaged: DamagedFile,
   isReplaced: boolean,
 ): Promise<void> {
-  if (victim.isRunning || !site.cluster.members.includes(victim)) return
+  if (!site.cluster.members.includes(victim)) return
+  await victim.kill9() // started once more meanwhile, it is about to end again
   if (!isReplaced) {
     await damaged.putBack()
     restart(site, victim)
