@@ -29,6 +29,15 @@ export function isText(value: unknown, maxLength: number): value is string {
   return typeof value === 'string' && value.length <= maxLength
 }
 
+/** At most `max` texts of at most `maxLength` characters. */
+export function isTextList(
+  value: unknown,
+  max: number,
+  maxLength: number,
+): value is readonly string[] {
+  return Array.isArray(value) && value.length <= max && value.every((one) => isText(one, maxLength))
+}
+
 export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array
 }

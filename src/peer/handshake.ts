@@ -2,18 +2,20 @@
  * The first frame in each direction of a connection. The dialer says who it is, whom it wants and
  * what for; the acceptor answers with one word, and on anything but `ok` closes.
  *
- *     hello:   ['quorate-peer', version, kind, clusterId, from, to]
+ *     hello:   ['quorate-peer', version, kind, clusterId, from, to, urls of from]
  *              ['quorate-peer', version, 'query']     from a member that is not one yet
  *     answer:  [word]   or, to a query, ['ok', description] (cluster-query.ts)
  */
 
 import type { MemberId } from '../raft/types.ts'
 import { dataFrame } from './frame.ts'
-import { isCount, isId } from './field.ts'
+import { isCount, isId, isTextList } from './field.ts'
 import { unpackArray } from './packing.ts'
 
 const MAGIC = 'quorate-peer'
 export const PROTOCOL_VERSION = 1
+const MAX_URLS = 32
+const MAX_URL_LENGTH = 1024
 
 /**
  * messages: everything that must never wait. append: MsgApp and MsgProp, which carry entries.
@@ -27,6 +29,8 @@ export interface MemberHello {
   readonly clusterId: string
   readonly from: MemberId
   readonly to: MemberId
+  /** Where the one who dials can be reached; nothing when it does not say. */
+  readonly urls?: readonly string[]
 }
 
 export type Hello = MemberHello | { readonly kind: 'query' }
@@ -44,8 +48,8 @@ export type Refusal = (typeof REFUSALS)[number]
 
 export function helloFrame(hello: Hello): Buffer {
   if (hello.kind === 'query') return dataFrame([MAGIC, PROTOCOL_VERSION, 'query'])
-  const { kind, clusterId, from, to } = hello
-  return dataFrame([MAGIC, PROTOCOL_VERSION, kind, clusterId, from, to])
+  const { kind, clusterId, from, to, urls = [] } = hello
+  return dataFrame([MAGIC, PROTOCOL_VERSION, kind, clusterId, from, to, urls])
 }
 
 /** Undefined for what is not a hello at all. */
@@ -54,11 +58,12 @@ export function decodeHello(body: Uint8Array): Hello | 'wrong-version' | undefin
   if (values === undefined || values[0] !== MAGIC || !isCount(values[1])) return undefined
   if (values[1] !== PROTOCOL_VERSION) return 'wrong-version'
   if (values[2] === 'query') return values.length === 3 ? { kind: 'query' } : undefined
-  const [, , kindName, clusterId, from, to] = values
+  const [, , kindName, clusterId, from, to, urls] = values
   const kind = MEMBER_KINDS.find((name) => name === kindName)
-  if (kind === undefined || values.length !== 6) return undefined
+  if (kind === undefined || values.length !== 7) return undefined
   if (!isId(clusterId) || !isId(from) || !isId(to)) return undefined
-  return { kind, clusterId, from, to }
+  if (!isTextList(urls, MAX_URLS, MAX_URL_LENGTH)) return undefined
+  return { kind, clusterId, from, to, urls }
 }
 
 export function answerFrame(answer: 'ok' | Refusal): Buffer {

@@ -264,6 +264,8 @@ class MemoryTransport implements Transport {
   }
 
   deliver(message: Message): void {
+    const { from } = message
+    if (!this.#links.has(from)) this.#events.onStranger({ id: from, urls: [] })
     this.#events.onMessage(message)
   }
 

@@ -4,7 +4,7 @@ import type { Clock, Logger, Random } from '../base/ports.ts'
 import type { MemberId } from '../raft/types.ts'
 import { Caller } from './caller.ts'
 import type { Connection } from './connection.ts'
-import type { Refusal, StreamKind } from './handshake.ts'
+import type { MemberHello, Refusal, StreamKind } from './handshake.ts'
 import type { PeerLimits, QueueLimits } from './limits.ts'
 import { isBulk, type StreamMessage } from './message-codec.ts'
 import type { PeerObserver } from './observer.ts'
@@ -15,6 +15,8 @@ import { OutgoingSnapshotStream } from './outgoing-snapshot-stream.ts'
 export interface PeerLinkOptions {
   readonly clusterId: string
   readonly memberId: MemberId
+  /** Its own. */
+  readonly urls: readonly string[]
   readonly limits: PeerLimits
   readonly clock: Clock
   readonly random: Random
@@ -160,9 +162,9 @@ export class PeerLink {
     }
   }
 
-  #hello(kind: StreamKind): { kind: StreamKind; clusterId: string; from: MemberId; to: MemberId } {
-    const { clusterId, memberId } = this.#options
-    return { kind, clusterId, from: memberId, to: this.#id }
+  #hello<Kind extends StreamKind>(kind: Kind): MemberHello & { readonly kind: Kind } {
+    const { clusterId, memberId, urls } = this.#options
+    return { kind, clusterId, from: memberId, to: this.#id, urls }
   }
 
   #onBroken(kind: StreamKind, reason: string): void {

@@ -53,6 +53,11 @@ export interface TransportEvents {
   onSnapshot(message: MsgSnap, checkpoint: Uint8Array, bytes: number): SnapshotSink | undefined
   /** A member of this cluster says that this one has been removed from it. */
   onRemoved(): void
+  /**
+   * A member of this cluster whom neither setPeers nor setRemoved has named talks to this one: it
+   * may lead by an entry that is not here yet. Told when it connects, or again and again.
+   */
+  onStranger(peer: Peer): void
   /** Who listens where this member should be belongs to another cluster. */
   onForeign(id: MemberId): void
 }

@@ -25,6 +25,8 @@ export interface TcpTransportOptions {
   readonly clusterId: string
   readonly memberId: MemberId
   readonly listenUrls: readonly ListenUrl[]
+  /** Where the others find this member: told to those who do not know it yet. */
+  readonly advertiseUrls?: readonly string[]
   readonly events: TransportEvents
   /** For a member that is about to join; undefined while this one does not know. */
   readonly describeCluster: () => ClusterDescription | undefined
@@ -80,7 +82,10 @@ export class TcpTransport implements Transport {
       limits: transport.#limits,
       connections: transport.#connections,
       isRemoved: (id) => transport.#removed.has(id),
-      onAccepted: (hello: MemberHello, connection) => transport.#inbound.accept(hello, connection),
+      onAccepted: (hello: MemberHello, connection) => {
+        transport.#inbound.accept(hello, connection)
+        transport.#noteStranger(hello)
+      },
     })
     if (!listening.ok) {
       clearInterval(transport.#ticker)
@@ -160,12 +165,13 @@ export class TcpTransport implements Transport {
       existing.setUrls(urls)
       return
     }
-    const { clusterId, memberId, clock, random, logger, observer } = this.#options
+    const { clusterId, memberId, clock, random, logger, observer, advertiseUrls } = this.#options
     const link = new PeerLink(
       { id, urls },
       {
         clusterId,
         memberId,
+        urls: advertiseUrls ?? [],
         limits: this.#limits,
         clock,
         random,
@@ -181,6 +187,14 @@ export class TcpTransport implements Transport {
       },
     )
     this.#links.set(id, link)
+  }
+
+  #noteStranger({ kind, from, urls = [] }: MemberHello): void {
+    if (kind !== 'messages' || urls.length === 0) return
+    setImmediate(() => {
+      if (this.#isStopped || this.#links.has(from) || this.#removed.has(from)) return
+      this.#options.events.onStranger({ id: from, urls })
+    })
   }
 
   /** From a turn of its own, and once for all that was lost in this one. */

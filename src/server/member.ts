@@ -70,6 +70,7 @@ export class Member {
       clusterId: booted.member.checkpoint.clusterId,
       memberId: booted.member.checkpoint.memberId,
       listenUrls: config.listenPeerUrls.map((url) => ({ ...url, host: bindHost(url) })),
+      advertiseUrls: config.initialAdvertisePeerUrls.map(({ href }) => href),
       events: gateway,
       describeCluster: () => gateway.describeCluster(),
       clock: CLOCK,

@@ -5,15 +5,19 @@
  */
 
 import type { ClusterDescription } from '../peer/cluster-query.ts'
-import type { SnapshotSink, TransportEvents } from '../peer/ports.ts'
+import type { Peer, SnapshotSink, TransportEvents } from '../peer/ports.ts'
 import type { MemberId, Message, MsgSnap } from '../raft/types.ts'
 import type { Peers } from './peers.ts'
 
 export class PeerGateway implements TransportEvents {
   #peers: Peers | undefined
+  /** They are told of once, so what came too early is kept. */
+  #strangers: Peer[] = []
 
   open(peers: Peers): void {
     this.#peers = peers
+    for (const stranger of this.#strangers) peers.onStranger(stranger)
+    this.#strangers = []
   }
 
   /** Who is in the cluster, for a member that wants to join; undefined while that is not known. */
@@ -39,6 +43,11 @@ export class PeerGateway implements TransportEvents {
 
   onRemoved(): void {
     this.#peers?.onRemoved()
+  }
+
+  onStranger(peer: Peer): void {
+    if (this.#peers === undefined) this.#strangers.push(peer)
+    else this.#peers.onStranger(peer)
   }
 
   onForeign(id: MemberId): void {

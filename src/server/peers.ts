@@ -45,6 +45,8 @@ export interface PeersPorts {
 
 /** How long a member that has been removed is still talked to. */
 const FAREWELL_MS = 2000
+/** More than a cluster has members. */
+const STRANGERS_MAX = 16
 
 interface Farewell {
   readonly peer: Peer
@@ -63,6 +65,8 @@ export class Peers implements TransportEvents {
   /** Removed ids that have been seen to. */
   readonly #removed = new Set<MemberId>()
   #leaving: Farewell[] = []
+  /** They talk to this member, which has not heard of them. */
+  readonly #strangers = new Map<MemberId, Peer>()
   /** Those in whose place somebody of another cluster has answered. */
   readonly #foreign = new Set<MemberId>()
 
@@ -144,7 +148,14 @@ export class Peers implements TransportEvents {
     const peers = new Map<MemberId, Peer>()
     if (!this.#knowsMembers) for (const peer of initialPeers) peers.set(peer.id, peer)
     for (const { id, peerUrls } of membership.members) peers.set(id, { id, urls: peerUrls })
-    for (const id of membership.removedIds) peers.delete(id)
+    for (const [id, stranger] of this.#strangers) {
+      if (peers.has(id)) this.#strangers.delete(id)
+      else peers.set(id, stranger)
+    }
+    for (const id of membership.removedIds) {
+      this.#strangers.delete(id)
+      peers.delete(id)
+    }
     for (const { peer } of this.#farewells(membership.removedIds)) peers.set(peer.id, peer)
     peers.delete(memberId)
     this.#peers = peers
@@ -218,6 +229,17 @@ export class Peers implements TransportEvents {
 
   onRemoved(): void {
     this.#ports.onRemoved()
+  }
+
+  /**
+   * It is answered. Why: a leader that was added by an entry which is not here yet could never be
+   * told what is missing here (etcd: rafthttp's remotes).
+   */
+  onStranger(peer: Peer): void {
+    if (this.#strangers.size >= STRANGERS_MAX || this.#strangers.has(peer.id)) return
+    if (this.#ports.applier.membership.isRemoved(peer.id)) return
+    this.#strangers.set(peer.id, peer)
+    this.updateMembers()
   }
 
   onForeign(id: MemberId): void {

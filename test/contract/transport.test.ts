@@ -14,6 +14,7 @@ import {
 import { eventually, turns } from '../peer/support/recorder.ts'
 import {
   A,
+  advertised,
   B,
   C,
   connected,
@@ -90,6 +91,27 @@ describe.each(Object.keys(worlds))('a transport (%s)', (name) => {
     await eventually(() => a.events.unreachable.length >= 2)
     expect(new Set(a.events.unreachable)).toEqual(new Set([B, C]))
     expect(a.transport.activeSinceMs(B)).toBeUndefined()
+  })
+
+  test('who is not known makes itself known, and can be answered then', async () => {
+    const world = open()
+    const a = await world.join(A)
+    const b = await world.join(B)
+    world.setPeers(a, [A, B])
+    await eventually(() => {
+      a.transport.send([heartbeat(A, B, 1)])
+      return b.events.strangers.length > 0 && b.events.messages.length > 0
+    })
+    const urls = name === 'tcp' ? [advertised(A)] : []
+    expect(b.events.strangers[0]).toEqual({ id: A, urls })
+    world.setPeers(b, [A, B])
+    await connected(a, b)
+    const told = b.events.strangers.length
+    b.transport.send([heartbeat(B, A, 2)])
+    await eventually(() => a.events.messages.length === 1)
+    await turns(5)
+    expect(b.events.strangers).toHaveLength(told)
+    expect(a.events.strangers).toEqual([])
   })
 
   test('a broken link loses messages, tells the sender, and works again after it heals', async () => {

@@ -411,7 +411,7 @@ describe('a connection', () => {
     const { port } = server.address() as AddressInfo
     a.transport.setPeers([{ id: B, urls: [`http://127.0.0.1:${port}`] }])
     await eventually(() => hellos.length > 4)
-    expect(hellos[0]).toEqual({ kind: 'messages', clusterId: CLUSTER, from: A, to: B })
+    expect(hellos[0]).toMatchObject({ kind: 'messages', clusterId: CLUSTER, from: A, to: B })
     expect(a.events.removedCount).toBe(0)
     expect(a.transport.activeSinceMs(B)).toBeUndefined()
   })

@@ -362,6 +362,21 @@ describe('a change of the members', () => {
     await cluster.stop()
   })
 
+  test('brings a new leader, which also those can follow who have not heard of it', async () => {
+    const cluster = await start()
+    await cluster.advance(6000)
+    const { leader, far } = await roles(cluster)
+    far.onMessage = (message) => (message.type === 'MsgApp' ? undefined : message)
+    const { member, members } = await cluster.run(addMember(leader, 'http://p:4'))
+    const added = await cluster.join(member.id, members)
+    await cluster.until(() => added.isStarted)
+    await cluster.run(moveLeader(leader, member.id))
+    far.onMessage = (message) => message
+    await cluster.run(put(added, 'a'))
+    await expectEverywhere(cluster, ['a=a'])
+    await cluster.stop()
+  })
+
   test('is refused while the cluster would be without its quorum', async () => {
     const cluster = await start()
     const { leader, near, far } = await roles(cluster)

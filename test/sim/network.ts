@@ -233,6 +233,7 @@ export class SimNetwork {
       },
       onUnreachable: (id) => void world.soon(owner, 'unreachable', () => events.onUnreachable(id)),
       onRemoved: () => void world.soon(owner, 'removed', () => events.onRemoved()),
+      onStranger: (peer) => void world.soon(owner, 'stranger', () => events.onStranger(peer)),
       onForeign: (id) => void world.soon(owner, 'foreign', () => events.onForeign(id)),
       onCall: (from, request) => within(world, owner, 'call', () => events.onCall(from, request)),
       onSnapshot: (message, checkpoint, bytes) =>

@@ -1,7 +1,7 @@
 /** The server's side of a transport: writes down what it is told, and answers as a test says. */
 
 import type { BackendRecord } from '../../../src/base/ports.ts'
-import type { SnapshotSink, TransportEvents } from '../../../src/peer/ports.ts'
+import type { Peer, SnapshotSink, TransportEvents } from '../../../src/peer/ports.ts'
 import type { MemberId, Message, MsgSnap } from '../../../src/raft/types.ts'
 
 export interface ReceivedSnapshot {
@@ -18,6 +18,7 @@ export class Recorder implements TransportEvents {
   readonly snapshots: ReceivedSnapshot[] = []
   removedCount = 0
   readonly foreign: MemberId[] = []
+  readonly strangers: Peer[] = []
   /** Handler calls of any kind. */
   callbacks = 0
   answer: (from: MemberId, request: Uint8Array) => Promise<Uint8Array> = async (_from, request) =>
@@ -62,6 +63,10 @@ export class Recorder implements TransportEvents {
         received.state = 'aborted'
       },
     }
+  }
+
+  onStranger(peer: Peer): void {
+    this.strangers.push(peer)
   }
 
   onForeign(id: MemberId): void {

@@ -123,6 +123,7 @@ export class TcpWorld implements World {
       clusterId: options.clusterId ?? CLUSTER,
       memberId: id,
       listenUrls: [{ host: '127.0.0.1', port: options.port ?? 0, href: 'http://127.0.0.1' }],
+      advertiseUrls: [advertised(id)],
       events,
       describeCluster: () => undefined,
       clock,
@@ -174,6 +175,11 @@ export class TcpWorld implements World {
     // Port 1 refuses: the member has not joined.
     this.#proxies.set(name, await Proxy.listen(() => this.#ports.get(to) ?? 1))
   }
+}
+
+/** What a member says of where it can be reached. */
+export function advertised(id: MemberId): string {
+  return `http://${id}:2380`
 }
 
 /** Two members that have each other as peers, connected both ways. */

@@ -226,6 +226,7 @@ export class TestMember {
       onUnreachable: (id) => events.onUnreachable(id),
       onCall: (from, request) => events.onCall(from, request),
       onSnapshot: (message, checkpoint, bytes) => events.onSnapshot(message, checkpoint, bytes),
+      onStranger: (peer) => events.onStranger(peer),
       onForeign: (id) => events.onForeign(id),
       onRemoved: () => {
         if (this.hearsOfRemoval) events.onRemoved()
