@@ -439,12 +439,12 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
       return {
         kind,
         atMs,
-        moment: draws.pick(MOMENTS),
-        chance: draws.pick([0.05, 0.3, 1]),
+        moment: draws.pick([...MOMENTS, 'leads', 'leads']),
+        chance: draws.pick([0.05, 0.5, 1]),
         times: draws.pick([1, 3, 10]),
         afterMs: draws.pick([0, 0.5, 10, 80]),
-        forMs: forMs(),
-        strike: draws.pick(STRIKES),
+        forMs: Math.round(draws.pick([800, 7000, 30_000]) * (0.5 + draws.fraction())),
+        strike: draws.pick([...STRIKES, 'crash', 'isolate']),
         strikeMs: Math.round(draws.pick([5, 150, 800, 2500]) * (0.5 + draws.fraction())),
         keeps: draws.below(2 ** 16),
       }

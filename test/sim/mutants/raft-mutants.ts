@@ -45,6 +45,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/raw-node.ts',
     was: 'if (log.hasUnstable() || term !== handed.term || vote !== handed.vote) return true',
     is: 'if (log.hasUnstable() || term !== handed.term) return true; void vote',
+    profile: 'elections',
   },
   {
     name: 'two-votes',
@@ -66,6 +67,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft.ts',
     was: '    this.tracker.resetVotes()\n',
     is: '',
+    profile: 'elections',
   },
   {
     name: 'learner-campaigns',
@@ -73,6 +75,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft.ts',
     was: 'return this.tracker.isVoter(this.id) && this.offer === undefined',
     is: 'return this.tracker.progress(this.id) !== undefined && this.offer === undefined',
+    profile: 'churn',
   },
   {
     name: 'learner-refuses',
@@ -83,10 +86,11 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'two-conf-changes',
-    bug: 'a membership change is taken while a committed one is not applied (etcd #11284)',
+    bug: 'a membership change is taken while another one is not applied (etcd #11284)',
     file: 'raft/proposals.ts',
-    was: 'if (raft.pendingConfIndex > raft.log.applied)',
-    is: 'if (raft.pendingConfIndex > raft.log.committed)',
+    was: "  if (raft.pendingConfIndex > raft.log.applied) return 'pending-conf-change'\n",
+    is: '',
+    profile: 'churn',
   },
   {
     name: 'early-conf-change',
@@ -94,6 +98,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft.ts',
     was: "    this.pendingConfIndex = log.append(this.term, 'EntryNormal', new Uint8Array(0))",
     is: "    log.append(this.term, 'EntryNormal', new Uint8Array(0))",
+    profile: 'churn',
   },
   {
     name: 'members-lost-in-snapshot',
@@ -101,6 +106,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/snapshots.ts',
     was: '  raft.tracker.restore(confState, index + 1)\n',
     is: '',
+    profile: 'churn',
   },
   {
     name: 'leader-goes-at-once',
@@ -116,6 +122,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft-log.ts',
     was: '    this.#applying += entries.length',
     is: '    this.#applying = to',
+    profile: 'elections',
   },
   {
     name: 'compacted-is-term-0',
@@ -123,6 +130,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: '  const logTerm = log.term(index)\n',
     is: '  const logTerm = log.term(index) ?? 0\n',
+    profile: 'snapshots',
   },
   {
     name: 'window-stays-full',
@@ -130,6 +138,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: "  else if (progress.state === 'StateReplicate') progress.inflights.freeTo(message.index)\n",
     is: "  else if (progress.state === 'StateReplicate') void 0\n",
+    profile: 'broken-network',
   },
   {
     name: 'probe-waits',
@@ -137,6 +146,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: '  progress.resume()\n',
     is: '',
+    profile: 'broken-network',
   },
   {
     name: 'lost-entries-not-resent',
@@ -144,6 +154,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: 'if (progress.maybeDecrease(message.index, hint)) raft.appendsDue = true',
     is: 'void hint',
+    profile: 'broken-network',
   },
   {
     name: 'leaked-bytes',
@@ -170,6 +181,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
         is: 'this.#durable = Math.max(this.#durable, Math.min(write.validTo, this.lastIndex))',
       },
     ],
+    profile: 'elections',
   },
   {
     name: 'append-cuts-log',
@@ -177,6 +189,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft-log.ts',
     was: '      if (this.term(entry.index) !== entry.term) break\n',
     is: '      if (entry.index > this.#committed) break\n',
+    profile: 'hostile-network',
   },
   {
     name: 'heartbeat-commits',
@@ -184,6 +197,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: 'const commit = Math.min(progress.match, raft.log.committed)',
     is: 'const commit = (void progress, raft.log.committed)',
+    profile: 'broken-network',
   },
   {
     name: 'append-commits',
@@ -191,6 +205,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-follower.ts',
     was: '  raft.commitTo(Math.min(message.commit, matched))',
     is: '  raft.commitTo(Math.min(message.commit, log.lastIndex))',
+    profile: 'broken-network',
   },
   {
     name: 'apply-before-durable',
@@ -206,6 +221,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
       },
       { file: 'raft/raft-log.ts', was: '      this.#applying <= this.#durable &&\n', is: '' },
     ],
+    profile: 'elections',
   },
   {
     name: 'second-snapshot',

@@ -9,6 +9,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'raft/read-only.ts',
     was: 'round.round > confirmed)',
     is: 'round.round > confirmed + 1)',
+    profile: 'broken-network',
   },
   {
     name: 'reused-read-id',
@@ -16,6 +17,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'raft/read-only.ts',
     was: '    this.#count++\n',
     is: '',
+    profile: 'broken-network',
   },
   {
     name: 'read-id-of-earlier-life',
@@ -38,6 +40,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: 'raft.readOnly.takeConfirmed(confirmed)',
     is: 'raft.readOnly.takeConfirmed(Math.max(confirmed, Infinity))',
+    profile: 'stale-leader',
   },
   {
     name: 'reads-outlive-term',
@@ -45,6 +48,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft.ts',
     was: '    this.readOnly.reset()\n',
     is: '',
+    profile: 'stale-leader',
   },
   {
     name: 'read-before-applied',

@@ -12,6 +12,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     const early = mark.index - this.#options.catchUpEntries
     if (early > 0) await this.#compactLog(Math.min(early, this.#options.heldIndex()))
     await saved`,
+    profile: 'crash-storm',
   },
   {
     name: 'checkpoint-before-records',
@@ -19,6 +20,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/state-store.ts',
     was: '      await barrier(this.#db)\n',
     is: '',
+    profile: 'crash-storm',
   },
   {
     name: 'unsynced-log',
@@ -26,6 +28,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/raft-log-store.ts',
     was: 'this.#db.put(blockKey(block.sequence), bytes, { sync: true })',
     is: 'this.#db.put(blockKey(block.sequence), bytes, { sync: false })',
+    profile: 'crash-storm',
   },
   {
     name: 'unsynced-checkpoint',
@@ -33,6 +36,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/state-store.ts',
     was: 'await this.#db.put(key, bytes, { sync: true })',
     is: 'await this.#db.put(key, bytes, { sync: false })',
+    profile: 'crash-storm',
   },
   {
     name: 'log-before-state',
@@ -74,6 +78,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/raft-log-store.ts',
     was: "      (error: unknown) => this.#fail('writing to', error),\n    )\n    return this.#appending",
     is: '      () => this.#onDurable(block, checksum),\n    )\n    return this.#appending',
+    profile: 'bad-disks',
   },
   {
     name: 'hole-in-log',
@@ -81,6 +86,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/raft-log-store.ts',
     was: '  if (problem !== undefined) return problem\n  replay.add(block, block.checksum)',
     is: '  if (problem !== undefined) return undefined\n  replay.add(block, block.checksum)',
+    profile: 'bad-disks',
   },
   {
     name: 'short-log-is-whole',
@@ -88,5 +94,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/raft-log-store.ts',
     was: '  if (mark.sequence > lastSequence) {',
     is: '  if (mark.sequence > Infinity) {',
+    profile: 'bad-disks',
   },
 ]

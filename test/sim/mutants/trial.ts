@@ -1,4 +1,7 @@
-/** Schedules against one mutant, one after another, until one of them catches it. */
+/**
+ * Schedules against one mutant, one after another, until one of them catches it. One that fails
+ * without the mutant too does not count.
+ */
 
 import { fork, type ChildProcess } from 'node:child_process'
 import type { PlanOptions } from '../plan.ts'
@@ -30,10 +33,7 @@ export interface TrialOptions {
 
 export async function tryMutant(mutant: Mutant, options: TrialOptions): Promise<Outcome> {
   const { worker, remove } = mutatedBuild(mutant)
-  const child = fork(worker, {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
+  const mutated = start(worker)
   const plan: PlanOptions = {
     durationMs: DURATION_MS,
     ...(mutant.profile !== undefined && { profile: mutant.profile }),
@@ -41,18 +41,36 @@ export async function tryMutant(mutant: Mutant, options: TrialOptions): Promise<
   try {
     for (let done = 1; done <= options.schedulesMax; done++) {
       const seed = options.from + done - 1
-      const { problems, profile } = await runIn(child, { seed, options: plan })
+      const job = { seed, options: plan }
+      const { problems, profile } = await runIn(mutated, job)
       const [problem] = problems
       if (problem === undefined) continue
+      if (done === 1 && problem.kind === 'process-ended') {
+        throw new Error(`${mutant.name} does not even start: ${problem.sentence}`)
+      }
+      if (await failsAnyway(job, problem)) continue
       const by = catcherOf(problem)
       const sentence = problem.sentence.split('\n')[0] ?? ''
       return { type: 'caught', schedules: done, seed, profile, by, sentence }
     }
     return { type: 'survived', schedules: options.schedulesMax }
   } finally {
-    child.kill('SIGKILL')
+    mutated.kill('SIGKILL')
     remove()
   }
+}
+
+function start(worker: URL): ChildProcess {
+  const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const
+  return fork(worker, { serialization: 'advanced', stdio: [...stdio] })
+}
+
+/** Whether the schedule goes wrong in the same way without the mutant. */
+async function failsAnyway(job: Job, { kind }: Problem): Promise<boolean> {
+  const plain = start(new URL('../worker.js', import.meta.url))
+  const { problems } = await runIn(plain, job)
+  plain.kill('SIGKILL')
+  return problems.some((problem) => problem.kind === kind)
 }
 
 interface Verdict {
