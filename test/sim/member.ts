@@ -430,6 +430,9 @@ export class SimMember {
     if (message === 'replayed the Raft log' && Number(fields['entries']) > 0 && this.#lives > 1) {
       census.count('restart that replayed the log')
     }
+    if (message === 'finished scheduled compaction') {
+      this.#around.invariants.moments.onCut(this.id)
+    }
     if (message !== 'applied snapshot') return
     this.#isReceiving = false
     census.count('snapshot installed')

@@ -1,4 +1,4 @@
-/** Moments in the life of a member's Raft at which something may be made to go wrong. */
+/** Moments in the life of a member at which something may be made to go wrong. */
 
 import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { MemberId, Ready } from '../../src/raft/types.ts'
@@ -17,6 +17,8 @@ export const MOMENTS = [
   'changes members',
   /** A snapshot is about to be put in place. */
   'installs',
+  /** Old history is gone, and may come back in a crash. */
+  'has cut history',
 ] as const
 
 export type Moment = (typeof MOMENTS)[number]
@@ -31,6 +33,10 @@ export class Moments {
   listen(listener: Listener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  onCut(id: MemberId): void {
+    for (const listener of this.#listeners) listener('has cut history', id)
   }
 
   onReady(raw: RawNode, ready: Ready): void {

@@ -28,6 +28,7 @@ export const ACTIONS = [
   'odd-txn',
   'move-leases',
   'bury',
+  'nurse',
   'tour',
   'upkeep',
 ] as const
@@ -185,6 +186,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   'odd-txn': 4,
   'move-leases': 3,
   bury: 3,
+  nurse: 1.5,
   tour: 1.5,
   upkeep: 1.5,
 }

@@ -104,6 +104,7 @@ export class SimClient {
     if (action === 'lock') return this.#lock()
     if (action === 'grant') return this.#grant()
     if (action === 'bury') return this.#bury()
+    if (action === 'nurse') return this.#nurse()
     if (action === 'tour') return this.#tour()
     if (action === 'upkeep') return this.#upkeep.act(this.#member)
     return this.#ask(this.#requests.make(action))
@@ -145,6 +146,38 @@ export class SimClient {
     this.#commons.leases.push(lease)
     const value = this.#requests.value()
     return this.#ask({ type: 'put', key: `l${lease}`, value, lease })
+  }
+
+  /**
+   * A short lease of its own that is renewed about when it ends, here and there, until it does; now
+   * and then its id is granted anew at once.
+   */
+  async #nurse(): Promise<Outcome> {
+    const { world } = this.#commons.around
+    const draws = this.#draws
+    const lease = this.#newLease()
+    const granted = await this.#ask({ type: 'lease-grant', lease, ttl: 2 })
+    if (granted.type !== 'ok') return granted
+    const look = { type: 'lease-time-to-live', lease } as const
+    await this.#ask(look, this.#plan.timeoutMs, this.#anyone())
+    await this.#ask({ type: 'put', key: `l${lease}`, value: this.#requests.value(), lease })
+    let last: Outcome = granted
+    for (let left = draws.between(2, 5); left > 0 && !this.#commons.isHealthy; left--) {
+      await world.sleep(2000 * (0.6 + 0.5 * draws.fraction()))
+      const keepAlive = { type: 'lease-keep-alive', lease } as const
+      last = await this.#ask(keepAlive, this.#plan.timeoutMs, this.#anyone())
+      if (last.type === 'ok') await this.#ask(look, this.#plan.timeoutMs, this.#anyone())
+      const isGone = last.type === 'ok' && 'ttl' in last.result && last.result.ttl === 0
+      if (isGone && draws.chance(0.6)) {
+        last = await this.#ask({ type: 'lease-grant', lease, ttl: 3 })
+      } else if (isGone) break
+    }
+    return last
+  }
+
+  #anyone(): SimMember {
+    const up = this.#commons.members.filter(({ state }) => state === 'up')
+    return up.length === 0 ? this.#member : this.#draws.pick(up)
   }
 
   /** Its own lease, the lock, some time with it, and back. */
