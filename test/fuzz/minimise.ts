@@ -15,7 +15,7 @@ export async function minimise(decoder: Decoder, bytes: Buffer, kind: string): P
   let trials = 0
   const isSameFor = async (candidate: Buffer): Promise<boolean> => {
     trials++
-    const finding = await trial(decoder, candidate)
+    const finding = await trial(decoder, candidate, 2)
     return finding !== undefined && kindOf(finding.message) === kind
   }
   if (!(await isSameFor(best))) return bytes // it needs what came before it
