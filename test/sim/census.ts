@@ -18,6 +18,7 @@ export const RARE = [
   'start refused on a damaged disk',
   'all members crashed at once',
   'majority lost and recovered',
+  'minority lost for good',
   'member paused while it led',
   'disk stalled longer than an election timeout',
   'one-way cut',

@@ -166,6 +166,35 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind']
 
+/** Those that never come back: a majority must do without them. */
+export interface Lost {
+  readonly members: readonly number[]
+  readonly how: 'down' | 'isolated'
+}
+
+/** With these in a schedule it depends on it who a majority is. */
+const CHANGES: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'add-learner',
+  'add-voter',
+  'remove',
+  'wipe',
+  'crash-in-change',
+  'promote-race',
+  'remove-dead',
+  'damage',
+])
+const LOSING = 0.4
+
+export function lostOf(seed: number, members: number, faults: readonly Fault[]): Lost | undefined {
+  const draws = new Draws(seed, 'lost')
+  if (members < 3 || !draws.chance(LOSING)) return undefined
+  if (faults.some(({ kind }) => CHANGES.has(kind))) return undefined
+  const first = draws.below(members)
+  const count = draws.between(1, Math.floor((members - 1) / 2))
+  const lost = Array.from({ length: count }, (_, i) => (first + i) % members)
+  return { members: lost, how: draws.pick(['down', 'isolated']) }
+}
+
 /** How much of each fault, on average in a minute; each seed switches many of them off. */
 export interface Profile {
   readonly share: number

@@ -39,11 +39,32 @@ export class Faults {
     this.#isOver = true
     const { network } = this.#commons.around
     network.heal()
+    this.#leaveBehind()
     for (const member of this.#commons.members) {
       member.resume()
       member.healDisks()
       member.setRate(1)
       member.start()
+    }
+  }
+
+  /** A minority is left behind. */
+  #leaveBehind(): void {
+    const { plan, network, census } = this.#commons.around
+    const { members } = this.#commons
+    const { lost } = plan
+    if (lost === undefined || lost.members.length * 2 >= members.length) return
+    for (const position of lost.members) {
+      const member = members[position]
+      if (member === undefined) continue
+      for (const { id } of members) {
+        if (id === member.id) continue
+        network.cut(id, member.id)
+        network.cut(member.id, id)
+      }
+      if (lost.how === 'down') member.kill()
+      member.abandon()
+      census.count('minority lost for good')
     }
   }
 

@@ -79,6 +79,7 @@ export class SimMember {
   #trap: Trap | undefined
   /** Acknowledged bytes of its disk are damaged: it must not come back. */
   #isDamaged = false
+  #isAbandoned = false
   /** How far its wall clock is off. */
   #wallOffMs: number | undefined = 0
 
@@ -215,6 +216,19 @@ export class SimMember {
     this.state = 'gone'
   }
 
+  /** Nobody counts on it any more, nor talks to it; if it runs, it goes on by itself. */
+  abandon(): void {
+    this.#isAbandoned = true
+    this.state = 'gone'
+    this.#around.timeline.add(this.name, 'is left behind')
+    this.#mourn()
+  }
+
+  /** A member of the cluster of which nothing is expected. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned
+  }
+
   pause(): void {
     this.#isPaused = true
     this.#owner?.pause()
@@ -330,7 +344,7 @@ export class SimMember {
     this.#raw = raw
     await server.start()
     if (this.#owner !== owner) return
-    this.state = 'up'
+    this.state = this.#isAbandoned ? 'gone' : 'up'
     this.#around.timeline.add(this.name, 'serves')
     if (this.#isDamaged) report('damage-served', `${this.name} serves from a damaged disk`)
   }
@@ -441,8 +455,14 @@ export class SimMember {
     }
   }
 
+  #mourn(): void {
+    const mourners = [...this.#mourners]
+    this.#mourners.clear()
+    for (const mourner of mourners) mourner()
+  }
+
   #end(state: 'down' | 'gone'): void {
-    this.state = state
+    this.state = this.#isAbandoned ? 'gone' : state
     this.#isPaused = false
     this.#isReceiving = false
     this.#owner?.die()
@@ -453,9 +473,7 @@ export class SimMember {
     this.#stateDisk.close()
     void this.#transport?.stop()
     this.#transport = undefined
-    const mourners = [...this.#mourners]
-    this.#mourners.clear()
-    for (const mourner of mourners) mourner()
+    this.#mourn()
   }
 }
 

@@ -6,7 +6,15 @@
 import type { WatchLimits } from '../../src/mvcc/watch-limits.ts'
 import { busyTimes, type Period } from './busy-times.ts'
 import { Draws } from './draws.ts'
-import { faultsOf, PROFILES, type Fault, type Profile, type ProfileName } from './fault-plan.ts'
+import {
+  faultsOf,
+  lostOf,
+  PROFILES,
+  type Fault,
+  type Lost,
+  type Profile,
+  type ProfileName,
+} from './fault-plan.ts'
 
 /** How often a client does what. */
 export const ACTIONS = [
@@ -96,6 +104,8 @@ export interface Plan {
   readonly clients: readonly ClientPlan[]
   readonly watchers: readonly WatcherPlan[]
   readonly faults: readonly Fault[]
+  /** Who is not healed when the others are. */
+  readonly lost?: Lost | undefined
   /** Judged by a search for an order as well, which takes its time. */
   readonly search: boolean
 }
@@ -126,6 +136,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const members = draws.pick(profile.members)
   const snapshotCount = draws.pick(profile.snapshotCounts)
   const keys = draws.pick([2, 5, 10])
+  const faults = faultsOf(seed, profile, members, durationMs, busy)
   return {
     seed,
     profile: profileName,
@@ -144,7 +155,8 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     keys,
     clients: clientsOf(seed, draws.between(2, 6)),
     watchers: watchersOf(seed, draws.between(1, 4), keys),
-    faults: faultsOf(seed, profile, members, durationMs, busy),
+    faults,
+    lost: lostOf(seed, members, faults),
     search: seed % SEARCHED === 0,
     messageBytes: draws.pick(profile.messageBytes ?? MESSAGE_BYTES),
     inflightMessages: draws.pick(INFLIGHT_MESSAGES),

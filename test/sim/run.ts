@@ -255,7 +255,8 @@ class Run {
     const known = new Set([...status.voters, ...status.learners])
     const stranger = members.find(({ id }) => !known.has(id))
     if (stranger !== undefined) return `${stranger.name} has been removed and does not know`
-    if (known.size !== members.length) return 'a member of the cluster does not run'
+    const { length: lost } = this.#commons.members.filter(({ isAbandoned }) => isAbandoned)
+    if (known.size !== members.length + lost) return 'a member of the cluster does not run'
     const late = members.find(
       (member) =>
         member.status?.leader !== leader?.id || (member.status?.applied ?? 0) + 50 < status.commit,
