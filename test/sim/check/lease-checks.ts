@@ -44,14 +44,18 @@ export function checkLeases(
 }
 
 /** The time up to which its clients can rely on a lease: its end is not before. */
-export function reliableUntil(
-  life: LeaseLife,
+export function reliableUntil(life: LeaseLife, options: LeaseCheckOptions): number {
+  const promisedMs = promiseOf(life, options)
+  const ends = life.renewals.map(({ calledAt }) => calledAt + promisedMs)
+  return Math.min(life.revokeCalledAt, Math.max(-Infinity, ...ends))
+}
+
+/** How long a renewal is good for, whatever clocks do. */
+function promiseOf(
+  { ttl }: LeaseLife,
   { clockRateError = 0, clockJumpMs = 0 }: LeaseCheckOptions,
 ): number {
-  const ends = life.renewals.map(
-    ({ calledAt }) => calledAt + life.ttl * 1000 * (1 - clockRateError) - clockJumpMs,
-  )
-  return Math.min(life.revokeCalledAt, Math.max(-Infinity, ...ends))
+  return ttl * 1000 * (1 - clockRateError) - clockJumpMs
 }
 
 function earlyEnds(life: LeaseLife, options: LeaseCheckOptions): Violation[] {
@@ -68,8 +72,8 @@ function earlyEnds(life: LeaseLife, options: LeaseCheckOptions): Violation[] {
 }
 
 /** Nobody is told that a lease has less left than it was promised; the answer is in whole seconds. */
-function lowTtls(life: LeaseLife, { clockRateError = 0 }: LeaseCheckOptions): Violation[] {
-  const promisedMs = life.ttl * 1000 * (1 - clockRateError)
+function lowTtls(life: LeaseLife, options: LeaseCheckOptions): Violation[] {
+  const promisedMs = promiseOf(life, options)
   return life.remaining.flatMap(({ at, calledAt, ttl, what, operations }): Violation[] => {
     const renewals = life.renewals.filter(({ returnedAt }) => returnedAt < calledAt)
     const until = Math.max(-Infinity, ...renewals.map((one) => one.calledAt + promisedMs))
