@@ -40,6 +40,7 @@ describe('the summary', () => {
     expect(isGood([{ ...row, violations: 1 }])).toBe(false)
     expect(isGood([{ ...row, lost: 1 }])).toBe(false)
     expect(isGood([{ ...row, problems: 1 }])).toBe(false)
+    expect(isGood([{ ...row, undecided: 1 }])).toBe(false)
     expect(isGood([{ ...row, caught: 1 }])).toBe(false)
     expect(isGood([{ ...row, caught: 2 }])).toBe(true)
   })

@@ -18,7 +18,6 @@ describe.concurrent('real processes under faults', () => {
     const chosen = faults('cut-one-way', 'compact', 'kill-leader')
     const result = await runOnce({ faults: chosen, nodes: 3, seed: 4, ...ANY_LOAD })
     expect(result.judgement.isGood, sentences(result)).toBe(true)
-    expect(result.judgement.checked.unknowns).toEqual([])
     expect(result.acknowledged).toBeGreaterThan(100)
     expect(result.watchEvents).toBeGreaterThan(300)
   }, 60_000)

@@ -67,7 +67,7 @@ function scenarios(): Scenario[] {
 
 function describe(result: RunResult): string {
   const { judgement, operations, acknowledged, loadBefore, longestGapMs, tookMs } = result
-  const state = result.isInvalid ? 'INVALID' : judgement.isGood ? 'ok' : 'FAILED'
+  const state = !judgement.isGood ? 'FAILED' : result.isInvalid ? 'INVALID' : 'ok'
   const figures = `${loadBefore}/s before, ${operations} operations, ${acknowledged} acknowledged`
   const gap = `gap ${Math.round(longestGapMs)} ms`
   const took = `${(tookMs / 1000).toFixed(1)} s (${Math.round(judgement.tookMs)} ms to judge)`
@@ -96,8 +96,7 @@ async function attemptOf(
     census.addHistory(result.history)
     for (const log of result.logs.values()) census.addLog(log)
     print(describe(result))
-    const isUndecided = result.judgement.checked.unknowns.length > 0
-    if (!result.judgement.isGood || isUndecided) {
+    if (!result.judgement.isGood) {
       print(`${sentences(result)}\nkept in ${keep(result, values.keep)}`)
     }
     return result

@@ -146,7 +146,6 @@ class Run {
     const mustBeCaught = faults.some((fault) => fault.mustBeCaught === true)
     const judgement = judgeRun(history, this.#problems, {
       wellAt: this.#wellAt,
-      isPlain: this.#isPlain,
       mustBeCaught,
     })
     const events = history.watches.flatMap(({ responses }) => responses)

@@ -16,6 +16,7 @@ export interface Row {
   lost: number
   violations: number
   problems: number
+  /** Runs in which the order of revisions is not known to the end. */
   undecided: number
   /** Runs that the search has found linearizable, too. */
   searched: number
@@ -59,7 +60,7 @@ export function addTo(row: Row, result: RunResult): void {
   row.unknown += result.unknown
   row.watchEvents += result.watchEvents
   row.longestGapMs = Math.max(row.longestGapMs, result.longestGapMs)
-  row.undecided += judgement.checked.unknowns.length
+  if (judgement.checked.type === 'unknown' && !judgement.isGood) row.undecided++
   if (judgement.checked.search?.type === 'linearizable') row.searched++
   if (row.caught !== undefined && judgement.isGood) row.caught++
   if (row.caught !== undefined) return
@@ -127,8 +128,8 @@ export function total(rows: readonly Row[]): Row {
 
 /** Whether nothing that was run has failed, and every control was found out. */
 export function isGood(rows: readonly Row[]): boolean {
-  return rows.every(({ violations, lost, problems, caught, runs, invalid }) => {
+  return rows.every(({ violations, lost, problems, undecided, caught, runs, invalid }) => {
     if (caught !== undefined && caught < runs - invalid) return false
-    return violations === 0 && lost === 0 && problems === 0
+    return violations + lost + problems + undecided === 0
   })
 }
