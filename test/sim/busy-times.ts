@@ -14,7 +14,7 @@ export interface Period {
 
 /** Shorter schedules are busy all the time. */
 const SHORT_MS = 30_000
-const TOTALS_MS = [10_000, 20_000, 30_000, 40_000]
+const TOTALS_MS = [6000, 12_000, 20_000, 30_000]
 const LENGTHS_MS = [500, 2000, 5000, 10_000]
 
 /** In order of time, the first at the begin, none overlapping. */

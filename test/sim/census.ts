@@ -62,6 +62,10 @@ export const RARE = [
   'hash of a history found again',
   'restart that replayed the log',
   'divergent log entries replaced',
+  'membership change rolled back',
+  'read that waited for the first commit of a term',
+  'read index asked again',
+  'live watch that fell behind and caught up',
 ] as const
 
 export type Rare = (typeof RARE)[number]

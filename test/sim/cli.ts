@@ -53,7 +53,7 @@ async function runOne(plan: Plan, options: Options): Promise<boolean> {
     `seed ${plan.seed} (${plan.profile}): ${steps} steps, ${Math.round(virtualMs / 1000)} virtual seconds in ${tookMs} ms, trace ${traceHash}`,
   )
   const totals = new Totals()
-  totals.add({ ...result, tookMs })
+  totals.add({ ...result, cpuMs: tookMs })
   if (options.census) for (const line of totals.censusLines()) print(line)
   const [problem] = result.problems
   if (problem !== undefined) {

@@ -214,7 +214,7 @@ export interface Profile {
 export const PROFILES = {
   mixed: {
     share: 5,
-    members: [1, 2, 3, 3, 3, 4, 5, 5],
+    members: [1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7],
     perMinute: {
       crash: 6,
       'crash-all': 0.5,
@@ -355,7 +355,7 @@ export const PROFILES = {
   },
   churn: {
     share: 2,
-    members: [1, 2, 3, 3, 4],
+    members: [1, 2, 3, 3, 4, 6],
     perMinute: {
       'add-learner': 4,
       'add-voter': 3,
@@ -423,7 +423,7 @@ export function faultsOf(
   durationMs: number,
   busy: readonly Period[],
 ): Fault[] {
-  const faults: Fault[] = []
+  const faults: Fault[] = learnerOf(seed)
   for (const [kind, perMinute] of Object.entries(profile.perMinute) as [FaultKind, number][]) {
     const draws = new Draws(seed, `faults ${kind}`)
     // Many seeds do without a kind, so that others are seen alone.
@@ -439,6 +439,13 @@ export function faultsOf(
     }
   }
   return faults.sort((a, b) => a.atMs - b.atMs)
+}
+
+/** Some clusters have a learner from the begin to the end. */
+function learnerOf(seed: number): Fault[] {
+  const draws = new Draws(seed, 'learner')
+  if (!draws.chance(0.2)) return []
+  return [{ kind: 'add-learner', atMs: draws.between(100, 2000), promoteAfterMs: 1e9 }]
 }
 
 function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): Fault {

@@ -18,6 +18,7 @@ import { Moments } from './moments.ts'
 import { Promises, ReadBounds } from './promises.ts'
 import type { DurableLog } from './durable-log.ts'
 import type { Owner, World } from './world.ts'
+import { LogSightings } from './sightings.ts'
 
 interface Fingerprint {
   readonly term: number
@@ -82,7 +83,8 @@ export class Invariants {
     reads.watch(raw)
     this.promises.onLife(raw.id, disk)
     let commit = 0
-    let appended = 0
+    const sightings = new LogSightings(this.#census)
+    sightings.watch(raw)
     raw.ready = () => {
       const result = ready()
       this.#onReady(raw, owner, result)
@@ -96,11 +98,7 @@ export class Invariants {
         )
       }
       commit = raw.committed
-      const first = result.append?.entries[0]
-      if (first !== undefined) {
-        if (first.index <= appended) this.#census.count('divergent log entries replaced')
-        appended = result.append?.entries.at(-1)?.index ?? appended
-      }
+      sightings.onReady(result)
       return result
     }
   }

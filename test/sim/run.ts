@@ -23,6 +23,7 @@ import { MemberLists } from './member-lists.ts'
 import { foundedOrigin, founders, SimMember, type Surroundings } from './member.ts'
 import { SimNetwork } from './network.ts'
 import type { Plan } from './plan.ts'
+import { observeInside } from './sightings.ts'
 import { Timeline } from './timeline.ts'
 import { installGlobals } from './virtual-globals.ts'
 import { SimWatcher } from './watcher.ts'
@@ -128,6 +129,7 @@ class Run {
     world.onError = (owner, error) => this.#onError(owner, error)
     const restore = installGlobals(world)
     const unhook = observeStateHashes(world, () => this.#invariants)
+    const unhookInside = observeInside(this.#census)
     try {
       const aborted = new Promise<void>((resolve) => (this.#abort = resolve))
       const lived = new Promise<void>((resolve, reject) => {
@@ -141,6 +143,7 @@ class Run {
       })
     } finally {
       unhook()
+      unhookInside()
       restore()
     }
     return this.#judge()

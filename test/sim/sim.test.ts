@@ -4,12 +4,13 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { busyMs } from './busy-times.ts'
+import { PROFILES } from './fault-plan.ts'
 import { failure } from './fixed-schedules.ts'
 import { minimise } from './minimise.ts'
 import { parseOptions } from './options.ts'
@@ -27,6 +28,12 @@ for (const { what, plan } of regressions()) {
     expect(failure(await runPlan(plan))).toBe('')
   }, 120_000)
 }
+
+test('every profile has its schedules in npm test', () => {
+  const files = readdirSync(new URL('./profiles/', import.meta.url)).sort()
+  const wanted = Object.keys(PROFILES).map((name) => `${name}.test.ts`)
+  expect(files).toEqual(wanted.sort())
+})
 
 function inOwnProcess(nodeArgs: readonly string[]): string {
   const args = ['--seed', '7', '--profile', OPTIONS.profile]

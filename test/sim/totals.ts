@@ -19,16 +19,16 @@ export class Totals {
   schedules = 0
   steps = 0
   virtualMs = 0
-  /** Real time, of all workers together. */
-  busyMs = 0
+  /** Of all workers together. */
+  cpuMs = 0
   #traces = 0
   readonly #startMs = performance.now()
 
-  add({ steps, virtualMs, tookMs, census, traceHash }: Omit<JobResult, 'plan' | 'problems'>): void {
+  add({ steps, virtualMs, cpuMs, census, traceHash }: Omit<JobResult, 'plan' | 'problems'>): void {
     this.schedules++
     this.steps += steps
     this.virtualMs += virtualMs
-    this.busyMs += tookMs
+    this.cpuMs += cpuMs
     this.census.add(census)
     this.#traces ^= Number.parseInt(traceHash, 16)
   }
@@ -46,13 +46,13 @@ export class Totals {
   }
 
   lines(workers: number): string[] {
-    const { schedules, steps, virtualMs, busyMs, failures } = this
+    const { schedules, steps, virtualMs, cpuMs, failures } = this
     const hours = (virtualMs / 3_600_000).toFixed(1)
     const seconds = (performance.now() - this.#startMs) / 1000
-    const busy = Math.max(0.001, busyMs / 1000)
+    const busy = Math.max(0.001, cpuMs / 1000)
     return [
       `${schedules} schedules, ${failures.length} failed, ${hours} virtual hours, ${steps} steps in ${seconds.toFixed(0)} s with ${workers} workers, traces ${this.traces}`,
-      `per core: ${Math.round(steps / busy)} steps/s, ${Math.round((schedules / busy) * 3600)} schedules/hour`,
+      `in an hour of one core: ${Math.round((schedules / busy) * 3600)} schedules, at ${Math.round(steps / busy)} steps/s`,
     ]
   }
 
@@ -62,13 +62,13 @@ export class Totals {
   }
 
   toJson(from: number): string {
-    const { schedules, steps, virtualMs, busyMs, failures, traces, census } = this
+    const { schedules, steps, virtualMs, cpuMs, failures, traces, census } = this
     const totals = {
       from,
       schedules,
       steps,
       virtualHours: virtualMs / 3_600_000,
-      coreSeconds: busyMs / 1000,
+      cpuSeconds: cpuMs / 1000,
       traces,
       failures,
       neverReached: census.missing,

@@ -1,0 +1,7 @@
+import { testProfile } from '../fixed-schedules.ts'
+
+testProfile('hostile-network', [
+  'message delivered twice',
+  'message overtaken by later ones',
+  'only some traffic dropped',
+])
