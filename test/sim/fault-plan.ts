@@ -47,6 +47,11 @@ export type Fault = { readonly atMs: number } & (
       /** Patterns of bits, as in a crash. */
       readonly keeps: number
     }
+  /**
+   * Who comes to lead is cut off soon after, and whoever was cut off before comes back: what leaders
+   * have just begun stays with few, and old entries meet newer ones (Raft paper, figure 8).
+   */
+  | { readonly kind: 'short-reigns'; readonly afterMs: number; readonly forMs: number }
   | { readonly kind: 'stop'; readonly target: Target; readonly downMs: number }
   | { readonly kind: 'pause'; readonly target: Target; readonly forMs: number }
   | {
@@ -380,13 +385,21 @@ export const PROFILES = {
   elections: {
     share: 2,
     members: [3, 3, 5, 5],
-    perMinute: { ambush: 40, crash: 8, isolate: 4, partition: 4, 'slow-network': 3, pause: 3 },
+    perMinute: {
+      ambush: 20,
+      'short-reigns': 6,
+      crash: 8,
+      isolate: 4,
+      partition: 4,
+      'slow-network': 3,
+      pause: 3,
+    },
     snapshotCounts: [20, 1000],
     losses: [0, 0, 0.05],
     latenciesMs: [1, 10, 60],
     diskMs: [0.5, 10, 60],
     preVote: 0.3,
-    messageBytes: [1, 200, undefined],
+    messageBytes: [1, 1, 200, undefined],
   },
   snapshots: {
     share: 2,
@@ -470,6 +483,13 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
         downMs: forMs(),
         keeps: draws.below(2 ** 16),
         keepsInFlight: draws.below(2 ** 16),
+      }
+    case 'short-reigns':
+      return {
+        kind,
+        atMs,
+        afterMs: draws.pick([0.5, 5, 30, 150, 600]),
+        forMs: Math.round(draws.pick([7000, 20_000]) * (0.5 + draws.fraction())),
       }
     case 'ambush':
       return {

@@ -95,6 +95,8 @@ export class Faults {
         return this.#crashAll(fault.keeps, fault.keepsInFlight, fault.downMs)
       case 'ambush':
         return this.#lieInWait(fault)
+      case 'short-reigns':
+        return this.#shortenReigns(fault)
       case 'power-cut-at':
         return this.#setTrap(fault)
       case 'kill': {
@@ -242,6 +244,38 @@ export class Faults {
     })
     await this.#wait(fault.forMs)
     stop()
+  }
+
+  async #shortenReigns({
+    atMs,
+    afterMs,
+    forMs,
+  }: Extract<Fault, { kind: 'short-reigns' }>): Promise<void> {
+    const { invariants, network, plan, world, census, timeline } = this.#commons.around
+    const draws = new Draws(plan.seed, `short reigns ${atMs}`)
+    let cut: Link[] = []
+    let isPast = false
+    const stop = invariants.moments.listen((moment, id) => {
+      if (moment !== 'leads') return
+      // Evenly: what a new leader begins takes a few round trips.
+      world.after(world.outside, afterMs * draws.fraction(), 'fault', () => {
+        const leader = this.#present().find((member) => member.id === id)
+        if (leader === undefined || this.#isOver || isPast) return
+        census.tally('reign cut short')
+        timeline.add('world', `${leader.name} is cut off, since it leads`)
+        for (const [from, to] of cut) network.mend(from.id, to.id)
+        const others = this.#commons.members.filter((one) => one !== leader)
+        cut = others.flatMap((other): Link[] => [
+          [leader, other],
+          [other, leader],
+        ])
+        for (const [from, to] of cut) network.cut(from.id, to.id)
+      })
+    })
+    await this.#wait(forMs)
+    isPast = true
+    stop()
+    if (!this.#isOver) for (const [from, to] of cut) network.mend(from.id, to.id)
   }
 
   /** Those that may run again. */

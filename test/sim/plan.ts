@@ -123,6 +123,16 @@ const SEARCHED = 8
 const MESSAGE_BYTES = [undefined, undefined, undefined, 1] as const
 const INFLIGHT_MESSAGES = [undefined, undefined, 1, 8] as const
 
+/** One message of one entry at a time would be slower than the clients. */
+function messagesOf(
+  draws: Draws,
+  profile: Profile,
+): Pick<Plan, 'messageBytes' | 'inflightMessages'> {
+  const messageBytes = draws.pick(profile.messageBytes ?? MESSAGE_BYTES)
+  const inflightMessages = draws.pick(INFLIGHT_MESSAGES)
+  return messageBytes === undefined ? { inflightMessages } : { messageBytes }
+}
+
 export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const draws = new Draws(seed, 'plan')
   const shares = Object.fromEntries(
@@ -158,8 +168,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     faults,
     lost: lostOf(seed, members, faults),
     search: seed % SEARCHED === 0,
-    messageBytes: draws.pick(profile.messageBytes ?? MESSAGE_BYTES),
-    inflightMessages: draws.pick(INFLIGHT_MESSAGES),
+    ...messagesOf(draws, profile),
   }
 }
 

@@ -109,14 +109,6 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     profile: 'churn',
   },
   {
-    name: 'leader-goes-at-once',
-    bug: 'a leader that was removed goes before the others know its log to be committed (hashicorp/raft #79)',
-    file: 'raft/step-leader.ts',
-    was: '  if (tracker.knownCommitIndex() < log.lastIndex) return\n',
-    is: '',
-    profile: 'churn',
-  },
-  {
     name: 'skipped-page',
     bug: 'entries beyond the limit of a page are counted as applied (etcd #10063)',
     file: 'raft/raft-log.ts',
@@ -197,14 +189,6 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/step-leader.ts',
     was: 'const commit = Math.min(progress.match, raft.log.committed)',
     is: 'const commit = (void progress, raft.log.committed)',
-    profile: 'broken-network',
-  },
-  {
-    name: 'append-commits',
-    bug: "an append commits beyond its own entries, in a log that is not the leader's (Raft paper, figure 2)",
-    file: 'raft/step-follower.ts',
-    was: '  raft.commitTo(Math.min(message.commit, matched))',
-    is: '  raft.commitTo(Math.min(message.commit, log.lastIndex))',
     profile: 'broken-network',
   },
   {

@@ -45,9 +45,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'reads-outlive-term',
     bug: 'reads that a leader was asked for are answered in its next term (etcd PR 21378)',
-    file: 'raft/raft.ts',
-    was: '    this.readOnly.reset()\n',
-    is: '',
+    file: 'raft/read-only.ts',
+    was: '    this.#waiting = []\n    this.#rounds = []\n',
+    is: '    this.#waiting = []\n',
     profile: 'stale-leader',
   },
   {
