@@ -74,15 +74,17 @@ export class Recorder {
     return Math.max(longest, to - last)
   }
 
-  /** Writes that were answered, and calls of which it is open whether they took effect. */
+  /** Calls that were sent, writes that were answered, and those of which nobody knows what became. */
   get counts(): { readonly operations: number; acknowledged: number; unknown: number } {
     let acknowledged = 0
     let unknown = 0
+    let operations = 0
     for (const { outcome, request } of this.operations) {
+      if (outcome.type !== 'failed' || outcome.error !== 'refused') operations++
       if (READS.has(request.type)) continue
       if (outcome.type === 'ok') acknowledged++
       if (outcome.type === 'unknown') unknown++
     }
-    return { operations: this.operations.length, acknowledged, unknown }
+    return { operations, acknowledged, unknown }
   }
 }

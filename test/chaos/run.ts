@@ -197,10 +197,10 @@ class Run {
     await elapse(draws.between(least, most))
     this.#lookForEnds(site)
     const isLate = (fault: Fault): boolean => fault.finishesLast === true
-    for (const { fault, undo } of applied.filter((one) => !isLate(one.fault))) {
-      this.#note(`undo ${fault.name}`)
-      await undo()
-    }
+    // At once: one may need what another one holds back.
+    const early = applied.filter((one) => !isLate(one.fault))
+    this.#note(`undo ${nameOf(early.map(({ fault }) => fault))}`)
+    await Promise.all(early.map(async ({ undo }) => await undo()))
     this.#lookForEnds(site)
     await site.mend()
     for (const { fault, undo } of applied.filter((one) => isLate(one.fault))) {
