@@ -37,6 +37,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
 `,
       },
     ],
+    profile: 'stale-leader',
   },
   {
     name: 'stale-revoke',
@@ -44,6 +45,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     file: 'server/applier.ts',
     was: 'if (hasExpired && term !== entry.term)',
     is: 'if (hasExpired && term > entry.term)',
+    profile: 'stale-leader',
   },
   {
     name: 'stale-keep-alive',
@@ -90,6 +92,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     file: 'lease/lessor.ts',
     was: 'mustClearCheckpoint: term.mayBeCheckpointed',
     is: 'mustClearCheckpoint: false',
+    profile: 'stale-leader',
   },
   {
     name: 'stale-checkpoint',
@@ -98,6 +101,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     was: `    if (term !== entry.term) return { ok: false, error: 'leader-changed' }
     for (`,
     is: '    for (',
+    profile: 'stale-leader',
   },
   {
     name: 'key-stays-on-lease',
