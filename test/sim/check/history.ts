@@ -74,7 +74,14 @@ export type Request =
   | { readonly type: 'lease-revoke'; readonly lease: bigint }
   | { readonly type: 'lease-keep-alive'; readonly lease: bigint }
   | { readonly type: 'lease-time-to-live'; readonly lease: bigint }
-  | { readonly type: 'lock'; readonly name: string; readonly lease: bigint }
+  /** With a value: a candidate's campaign in an election, which ends as a lock does. */
+  | {
+      readonly type: 'lock'
+      readonly name: string
+      readonly lease: bigint
+      readonly value?: string
+    }
+  /** Or a leader that resigns. */
   | { readonly type: 'unlock'; readonly key: string }
 
 export type TxnOperation = PutRequest | RangeRequest | DeleteRequest | TxnRequest

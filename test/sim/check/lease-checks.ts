@@ -9,7 +9,7 @@
 
 import type { History } from './history.ts'
 import { EVERYTHING } from './kv-model.ts'
-import { leaseLives, type LeaseLife, type LeaseSight } from './leases.ts'
+import { grantedId, leaseLives, type LeaseLife, type LeaseSight } from './leases.ts'
 import type { RevisionOrder } from './revision-order.ts'
 import type { Violation, ViolationKind } from './violation.ts'
 
@@ -32,14 +32,34 @@ export function checkLeases(
   order: RevisionOrder,
   options: LeaseCheckOptions = {},
 ): Violation[] {
+  const missing = missingLeases(history)
   const lives = leaseLives(history, order)
-  if (lives.length === 0) return []
+  if (lives.length === 0) return missing
   const latestCall = options.lateMs === undefined ? [] : latestCalls(order)
-  return lives.flatMap((life) => {
+  const problems = lives.flatMap((life) => {
     const early = earlyEnds(life, options)
     const late =
       options.lateMs === undefined ? [] : lateEnds(life, history, order, options, latestCall)
     return [...early, ...lowTtls(life, options), ...revivals(life), ...late]
+  })
+  return [...missing, ...problems]
+}
+
+/** Answered puts with a lease that nobody had asked for yet. */
+function missingLeases({ operations }: History): Violation[] {
+  const grantedFrom = new Map<bigint, number>()
+  for (const operation of operations) {
+    if (operation.request.type !== 'lease-grant' || operation.outcome.type === 'failed') continue
+    const id = grantedId(operation)
+    grantedFrom.set(id, Math.min(grantedFrom.get(id) ?? Infinity, operation.calledAt))
+  }
+  // A grant whose answer is lost may have been of any id.
+  if (grantedFrom.has(0n)) return []
+  return operations.flatMap(({ id, request, outcome, returnedAt }): Violation[] => {
+    if (request.type !== 'put' || outcome.type !== 'ok' || !request.lease) return []
+    if ((grantedFrom.get(request.lease) ?? Infinity) <= returnedAt) return []
+    const sentence = `lease ${request.lease}: operation ${id} put a key with it, but nobody had asked for it`
+    return [{ kind: 'lease-missing', sentence, operations: [id] }]
   })
 }
 

@@ -74,7 +74,8 @@ function lastLife(grants: readonly Operation[]): Operation | undefined {
   return isCertain && isApart ? last : undefined
 }
 
-function grantedId({ request, outcome }: Operation): bigint {
+/** 0: the server chose it, and the answer is lost. */
+export function grantedId({ request, outcome }: Operation): bigint {
   if (outcome.type === 'ok' && outcome.result.type === 'lease-grant') {
     const { lease } = outcome.result
     if (lease !== undefined) return lease

@@ -12,6 +12,7 @@
 import { componentsOf } from './components.ts'
 import type { History } from './history.ts'
 import { Hints, type HintedOrder } from './hints.ts'
+import { unwrittenValues } from './local-values.ts'
 import { checkRevisionOrder } from './revision-order.ts'
 import { exactRules, valueRules } from './search-rules.ts'
 import { exactSteps, valueSteps } from './search-steps.ts'
@@ -51,6 +52,10 @@ export function searchLinearization(history: History, options: SearchOptions = {
     const steps = exactSteps(history, converged)
     const verdict = searchSegments(steps, exactRules(steps), hints, { maxVisited })
     return summary([verdict])
+  }
+  const [unwritten] = unwrittenValues(history)
+  if (unwritten !== undefined) {
+    return { type: 'violated', violation: unwritten, visited: 0, parts: 0, segments: 0 }
   }
   const verdicts: PartVerdict[] = []
   let visited = 0

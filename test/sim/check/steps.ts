@@ -114,7 +114,8 @@ function lockSteps(operation: Operation, request: Extract<Request, { type: 'lock
     outcome.type === 'ok' && outcome.result.type === 'lock'
       ? outcome.result.key
       : lockKey(request.name, request.lease)
-  const put = { type: 'put', key, value: '', lease: request.lease } as const
+  const { lease, value = '' } = request
+  const put = { type: 'put', key, value, lease } as const
   const enter: StoreRequest = {
     type: 'txn',
     compares: [{ key, target: 'create', result: 'equal', operand: 0 }],

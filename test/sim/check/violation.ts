@@ -34,6 +34,7 @@ export type ViolationKind =
   | 'lease-late'
   | 'lease-partial'
   | 'lease-revived'
+  | 'lease-missing'
   | 'lock-twice'
   | 'lock-not-owner'
   // Members

@@ -180,6 +180,10 @@ class WatchCheck {
   }
 
   #onProgress(revision: number): void {
+    if (revision < this.#start - 1) {
+      const text = `progress ${revision} came, but it starts at ${this.#start}`
+      this.#found('watch-below-start', text, revision)
+    }
     if (revision < (this.#watch.request.startRevision ?? 0)) {
       const text = `progress ${revision} came before the start ${this.#start}`
       this.#found('watch-below-start', text, revision)

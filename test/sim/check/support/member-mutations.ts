@@ -100,6 +100,31 @@ export const MEMBER_MUTATIONS: Readonly<Record<string, Mutation>> = {
       return withKeepAlive(draft, life, seenAt + 2)
     },
   },
+  'a key with a lease that was never granted': {
+    kinds: ['lease-missing'],
+    needs: LEASED,
+    isForSearch: true,
+    mutate: ({ history, random }) => {
+      const put = findOne(okOperations(history), random, ({ request }) => {
+        return request.type === 'put' && request.lease !== undefined && !request.ignoreLease
+      })
+      if (put?.request.type !== 'put') return undefined
+      return withOperation(history, put.id, { request: { ...put.request, lease: 99_999n } })
+    },
+  },
+  'keys of a lease that go in another order': {
+    kinds: ['unexplained-write', 'lease-partial'],
+    needs: { ...LEASED, operations: 150, keys: 6 },
+    mutate: ({ history, order, random }) => {
+      const ends = [...order.madeBy].filter(([revision, { request, outcome }]) => {
+        const isEnd = request.type === 'lease-revoke' && outcome.type === 'unknown'
+        return isEnd && (order.log[revision]?.length ?? 0) > 1
+      })
+      const [revision] = findOne(ends, random) ?? []
+      if (revision === undefined) return undefined
+      return withLog(history, revision, undefined, (events) => events.toReversed())
+    },
+  },
   'a lease that leaves a key behind': {
     kinds: ['lease-partial'],
     needs: { ...LEASED, operations: 150, keys: 6 },

@@ -41,6 +41,25 @@ export const VALUE_MUTATIONS: Readonly<Record<string, Mutation>> = {
       return withRead(draft.history, write.returnedAt + 0.1, other, write.outcome.revision)
     },
   },
+  'a member’s value that nobody wrote yet': {
+    kinds: ['serializable-from-the-future', 'wrong-response'],
+    needs: ORDINARY,
+    isForValues: true,
+    mutate: (draft) => {
+      const write = findOne(acknowledgedPuts(draft), draft.random, ({ calledAt }) => calledAt > 1)
+      const kv = write && kvOf(draft, write)
+      if (write === undefined || kv === undefined) return undefined
+      return withNewOperation(draft.history, {
+        ...reader(write.calledAt - 0.6),
+        request: { type: 'range', key: kv.key, serializable: true },
+        outcome: {
+          type: 'ok',
+          revision: write.outcome.revision,
+          result: { type: 'range', kvs: [kv], count: 1 },
+        },
+      })
+    },
+  },
   'a transaction that took the wrong branch': {
     kinds: ['wrong-response'],
     needs: { ...ORDINARY, unknown: 0, simple: true },
@@ -92,8 +111,16 @@ export const VALUE_MUTATIONS: Readonly<Record<string, Mutation>> = {
     needs: { leases: true, logs: true, unknown: 0, operations: 90 },
     isForValues: true,
     mutate: ({ history, random }) => {
-      const revoke = findOne(okOperations(history), random, ({ request }) => {
-        return request.type === 'lease-revoke'
+      const grantsOf = (lease: bigint): Operation[] =>
+        history.operations.filter(
+          ({ request, outcome }) =>
+            request.type === 'lease-grant' && request.lease === lease && outcome.type !== 'failed',
+        )
+      // Of one that was granted once, so that it is clear which one is renewed.
+      const revoke = findOne(okOperations(history), random, ({ request, calledAt }) => {
+        if (request.type !== 'lease-revoke') return false
+        const [grant, other] = grantsOf(request.lease)
+        return grant?.outcome.type === 'ok' && !other && grant.returnedAt < calledAt
       })
       if (revoke?.request.type !== 'lease-revoke') return undefined
       const { lease } = revoke.request

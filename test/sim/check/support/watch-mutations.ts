@@ -211,6 +211,20 @@ export const WATCH_MUTATIONS: Readonly<Record<string, Mutation>> = {
       return inserted(draft, told, { type, kv })
     },
   },
+  'progress below the start': {
+    kinds: ['watch-below-start'],
+    needs: WATCHED,
+    mutate: (draft) => {
+      const started = allTold(draft).filter(({ watch }) => (watch.request.startRevision ?? 0) > 2)
+      const told = findOne(started, draft.random)
+      if (told === undefined) return undefined
+      const { watch } = told
+      const [created, ...rest] = watch.responses
+      const revision = watch.request.startRevision! - 2
+      const below: WatchResponse = { at: created!.at, revision, type: 'progress' }
+      return withResponses(draft.history, watch, [created!, below, ...rest])
+    },
+  },
   'progress ahead of the events': {
     kinds: ['watch-progress'],
     needs: WATCHED,
