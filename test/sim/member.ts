@@ -61,6 +61,8 @@ export class SimMember {
   readonly name: string
   readonly peerUrl: string
   state: MemberState = 'down'
+  /** Snapshots put in place. */
+  installs = 0
   /** Called when the life that is running ends. */
   readonly #mourners = new Set<() => void>()
   readonly #around: Surroundings
@@ -449,6 +451,7 @@ export class SimMember {
     }
     if (message !== 'applied snapshot') return
     this.#isReceiving = false
+    this.installs++
     census.count('snapshot installed')
     if (this.status?.learners.includes(this.id) === true) {
       census.count('snapshot received by a learner')

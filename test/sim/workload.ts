@@ -212,6 +212,7 @@ export class SimClient {
   ): Promise<Outcome> {
     const { recorder, around, isHealthy } = this.#commons
     const wasUp = member.state === 'up'
+    const { installs } = member
     const outcome = await recorder.perform(
       this.#name,
       this.#draws,
@@ -220,7 +221,10 @@ export class SimClient {
       request,
     )
     this.#learn(request, outcome)
-    if (isHealthy && wasUp && outcome.type === 'unknown' && request.type !== 'lock') {
+    // What a snapshot brought is applied, and its answer not known to the member that was asked.
+    const isPassedOver = member.installs > installs
+    const isExcused = !wasUp || isPassedOver || request.type === 'lock'
+    if (isHealthy && !isExcused && outcome.type === 'unknown') {
       const what = `${request.type} at ${member.name} was not answered (${outcome.error})`
       around.report('not-live', `${what}, though nothing was wrong any more`)
     }
