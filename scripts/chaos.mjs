@@ -42,7 +42,9 @@ for (const { made, sources, command } of builds) {
     run(command)
   }
 }
-const entry = builds[1].made[0]
+const [first, ...others] = process.argv.slice(2)
+const isDisks = first === 'disks'
+const entry = isDisks ? 'dist-bench/chaos/test/chaos/rigs/cli.js' : builds[1].made[0]
 process.env.QUORATE_TEST_SERVER ??= path.join(root, 'dist/server/index.js')
 process.env.QUORATE_TEST_PROTO ??= path.join(root, 'proto')
-run(['--enable-source-maps', entry, ...process.argv.slice(2)])
+run(['--enable-source-maps', entry, ...(isDisks ? others : process.argv.slice(2))])

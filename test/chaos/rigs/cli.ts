@@ -1,21 +1,21 @@
 /**
- * The rigs of disks by themselves, many times in a row.
+ * `npm run chaos -- disks`: the rigs of disks by themselves, many times in a row.
  *
- *     node scripts/chaos-disks.mjs power-cut --cuts 200 --nodes 1,3 --seed 1
- *     node scripts/chaos-disks.mjs damaged-stores --flips 4096 --step 1
- *     node scripts/chaos-disks.mjs damaged-servers --images 500
- *     node scripts/chaos-disks.mjs faults --only disk-full --nodes 3 --runs 5   each with its timeline
+ *     npm run chaos -- disks power-cut --cuts 200 --nodes 1,3 --seed 1
+ *     npm run chaos -- disks damaged-stores --flips 4096 --step 1
+ *     npm run chaos -- disks damaged-servers --images 500
+ *     npm run chaos -- disks faults --only disk-full --nodes 3 --runs 5   each with its timeline
  */
 
 import { rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { damageAll, everyCut, flips, raftLog, state, type Tally } from './damaged-stores.ts'
-import { original, startDamaged, type ServerOutcome } from './damaged-servers.ts'
-import { cutChain, type ChainResult, type Moment } from './power-cut.ts'
-import { DISK_FAULTS } from './disk-faults.ts'
 import { sentences } from '../keep.ts'
 import type { Fault } from '../ports.ts'
 import { runOnce } from '../run.ts'
+import { original, startDamaged, type ServerOutcome } from './damaged-servers.ts'
+import { damageAll, everyCut, flips, raftLog, state, type Tally } from './damaged-stores.ts'
+import { DISK_FAULTS } from './disk-faults.ts'
+import { cutChain, type ChainResult, type Moment } from './power-cut.ts'
 import { NEEDS_IMAGES, NEEDS_STRACE } from './shell.ts'
 
 const CUTS_IN_A_CHAIN = 10
@@ -144,6 +144,7 @@ async function damagedServers(): Promise<boolean> {
       const seed = Number(values.seed) + next++
       const outcome = await startDamaged(originals[seed % originals.length]!, seed)
       outcomes.push(outcome)
+      if (outcomes.length % 50 === 0) console.log(`${outcomes.length} of ${count}`)
       if (outcome.outcome === 'wrong')
         console.log(`WRONG seed ${seed}: ${outcome.what}: ${outcome.sentence}`)
     }

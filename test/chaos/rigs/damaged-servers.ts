@@ -88,7 +88,7 @@ async function lookAt(
 function refusal(output: string, code: number | null): Pick<ServerOutcome, 'outcome' | 'sentence'> {
   const errors = output.split('\n').filter((line) => line.includes('"level":"error"'))
   const [last = output.slice(-500)] = errors.slice(-1)
-  const isClear = /"msg":"[^"]*(is corrupt|does not belong|cannot start)/.test(last)
+  const isClear = /"msg":"[^"]*(is|are) (corrupt|missing)/.test(last)
   const isGood = code === 1 && errors.length === 1 && isClear && !last.includes('"stack"')
   return { outcome: isGood ? 'refused' : 'wrong', sentence: `exit ${code}: ${last.slice(0, 600)}` }
 }

@@ -1,4 +1,4 @@
-/** A few of the places that `chaos-disks damaged-stores` damages, and whether it would tell. */
+/** A few of the places that `npm run chaos -- disks damaged-stores` damages, and whether it would tell. */
 
 import { expect, test } from 'vitest'
 import { damageAll, everyCut, flips, raftLog, state, type Subject } from './damaged-stores.ts'
