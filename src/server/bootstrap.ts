@@ -289,10 +289,14 @@ function initialEntries(members: readonly FoundingMember[]): Entry[] {
 
 /** Entries between the checkpoint and the end of the log must be there: they were acknowledged. */
 function findGap(
-  { appliedIndex, appliedTerm }: Checkpoint,
+  { appliedIndex, appliedTerm, joinedPeers }: Checkpoint,
   { compacted, entries, hardState }: RecoveredLog,
 ): string | undefined {
   const last = entries.at(-1)?.index ?? compacted
+  // Who joined gets its first entries from the leader; a founder has them before its checkpoint.
+  if (last === 0 && joinedPeers === undefined) {
+    return 'the Raft log is empty: the entries that founded the cluster are missing'
+  }
   if (compacted > appliedIndex) {
     return `the Raft log starts behind index ${compacted}, but the checkpoint ends at ${appliedIndex}: entries between them are missing`
   }

@@ -336,6 +336,12 @@ describe('what is refused', () => {
     expect(await refusal(shorter)).toMatch(/ends at index 4.* 6.* missing/)
   })
 
+  test('a founder whose log is empty: without the first members it would wait for ever', async () => {
+    const disks = await used(3, 0)
+    const lost = { ...newDisks(), state: disks.state }
+    expect(await refusal(lost)).toMatch(/is empty.* founded the cluster are missing/)
+  })
+
   test('a lost checkpoint when the log does not hold everything', async () => {
     const disks = await used(9, 6)
     disks.log.compact(3)
