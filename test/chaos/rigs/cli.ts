@@ -15,10 +15,11 @@ import { runOnce } from '../run.ts'
 import { original, startDamaged, type ServerOutcome } from './damaged-servers.ts'
 import { damageAll, everyCut, flips, raftLog, state, type Tally } from './damaged-stores.ts'
 import { DISK_FAULTS } from './disk-faults.ts'
-import { cutChain, type ChainResult, type Moment } from './power-cut.ts'
+import { cutChain, type ChainPlan, type ChainResult, type Moment } from './power-cut.ts'
 import { NEEDS_IMAGES, NEEDS_STRACE } from './shell.ts'
 
 const CUTS_IN_A_CHAIN = 10
+const MOST_UNSTARTED = 20
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -57,8 +58,14 @@ async function cutsOf(nodes: number): Promise<boolean> {
   let operations = 0
   let spentMs = 0
   let failed = 0
+  let unstarted = 0
   for (let seed = Number(values.seed); cuts < Number(values.cuts); seed++) {
-    const result = await cutChain({ seed, nodes, cuts: CUTS_IN_A_CHAIN })
+    const result = await attempt({ seed, nodes, cuts: CUTS_IN_A_CHAIN })
+    if (result === undefined) {
+      unstarted++
+      if (unstarted > MOST_UNSTARTED) return false
+      continue
+    }
     let count = 0
     for (const [moment, times] of result.cuts) {
       moments.set(moment, (moments.get(moment) ?? 0) + times)
@@ -68,6 +75,7 @@ async function cutsOf(nodes: number): Promise<boolean> {
     acknowledged += result.acknowledged
     operations += result.operations
     spentMs += result.msPerCut * count
+    console.log(`seed ${seed}: ${count} cuts, ${cuts} of ${values.cuts}`)
     if (!result.isLost) continue
     failed++
     console.log(`FAILED seed ${seed}, ${nodes} nodes\n${describe(result)}`)
@@ -76,10 +84,20 @@ async function cutsOf(nodes: number): Promise<boolean> {
   const kinds = [...moments].map(([moment, times]) => `${moment} ${times}`).join(', ')
   console.log(
     `${nodes} nodes: ${cuts} cuts (${kinds}), ${operations} calls, ${acknowledged} writes ` +
-      `acknowledged, ${failed} chains failed, ${(spentMs / cuts).toFixed(0)} ms from a cut to ` +
+      `acknowledged, ${failed} chains failed, ${unstarted} did not begin, ${(spentMs / cuts).toFixed(0)} ms from a cut to ` +
       `the answer of all, ${((seconds * 1000) / cuts).toFixed(0)} ms per cut in all`,
   )
   return failed === 0
+}
+
+/** Undefined when the machine was too busy to start a cluster. */
+async function attempt(plan: ChainPlan): Promise<ChainResult | undefined> {
+  try {
+    return await cutChain(plan)
+  } catch (error) {
+    console.log(`seed ${plan.seed} did not begin: ${String(error).split('\n')[0]}`)
+    return undefined
+  }
 }
 
 /** Without sync, every cut has to be seen. */
@@ -88,7 +106,8 @@ async function controlsOf(nodes: number): Promise<boolean> {
   const count = Number(values.controls)
   for (let n = 0; n < count; n++) {
     const seed = Number(values.seed) + 100_000 + n
-    const result = await cutChain({ seed, nodes, cuts: 1, isWithoutSync: true })
+    const result = await attempt({ seed, nodes, cuts: 1, isWithoutSync: true })
+    if (result === undefined) continue
     if (result.isLost) seen++
     else console.log(`UNSEEN: control with seed ${seed}, ${nodes} nodes, lost nothing`)
     if (n === 0) console.log(describe(result).split('\n').slice(0, 3).join('\n'))
