@@ -28,7 +28,7 @@ const LEASE_LATE_MS = 4000
  * Configurations that the search enters before it gives up: then the run has been judged by the order
  * of revisions alone.
  */
-const SEARCH_MOST = 20_000
+const SEARCH_MOST = 5000
 
 export function judgeRun(
   history: History,
