@@ -47,11 +47,8 @@ export type Fault = { readonly atMs: number } & (
       /** Patterns of bits, as in a crash. */
       readonly keeps: number
     }
-  /**
-   * Who comes to lead is cut off soon after, and whoever was cut off before comes back: what leaders
-   * have just begun stays with few, and old entries meet newer ones (Raft paper, figure 8).
-   */
-  | { readonly kind: 'short-reigns'; readonly afterMs: number; readonly forMs: number }
+  /** Who comes to lead is cut off, and whoever was before comes back. */
+  | { readonly kind: 'short-reigns'; readonly forMs: number }
   | { readonly kind: 'stop'; readonly target: Target; readonly downMs: number }
   | { readonly kind: 'pause'; readonly target: Target; readonly forMs: number }
   | {
@@ -209,6 +206,8 @@ export interface Profile {
   readonly losses: readonly number[]
   readonly latenciesMs: readonly number[]
   readonly diskMs: readonly number[]
+  /** Where the power is cut; anywhere, when left out. */
+  readonly cutPoints?: readonly DiskPoint[]
   /** How often members ask around before they campaign; mostly, when left out. */
   readonly preVote?: number
   /** Limits of one message of entries; that of production when left out or undefined. */
@@ -409,7 +408,7 @@ export const PROFILES = {
       isolate: 9,
       pause: 6,
       'disk-stall': 6,
-      'power-cut-at': 10,
+      'power-cut-at': 20,
       'disk-error': 2,
       'drop-traffic': 3,
       'add-learner': 2,
@@ -417,6 +416,7 @@ export const PROFILES = {
       remove: 1,
       'slow-network': 3,
     },
+    cutPoints: ['staging-sync', 'publish', 'switch-out', 'switch-in', 'remove', 'append'],
     snapshotCounts: [2, 4, 8],
     losses: [0, 0.02],
     latenciesMs: [0.5, 10, 40],
@@ -448,7 +448,7 @@ export function faultsOf(
       const isQuiet = draws.chance(QUIET)
       const share = draws.fraction()
       const atMs = Math.round(isQuiet ? share * durationMs : timeOf(busy, share))
-      faults.push(faultOf(kind, atMs, draws, members))
+      faults.push(faultOf(kind, atMs, draws, members, profile.cutPoints))
     }
   }
   return faults.sort((a, b) => a.atMs - b.atMs)
@@ -461,7 +461,13 @@ function learnerOf(seed: number): Fault[] {
   return [{ kind: 'add-learner', atMs: draws.between(100, 2000), promoteAfterMs: 1e9 }]
 }
 
-function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): Fault {
+function faultOf(
+  kind: FaultKind,
+  atMs: number,
+  draws: Draws,
+  members: number,
+  cutPoints: readonly DiskPoint[] = DISK_POINTS,
+): Fault {
   const target = (): Target => (draws.chance(0.4) ? 'leader' : draws.below(members))
   const forMs = (): number =>
     Math.round(draws.pick([150, 800, 2500, 7000]) * (0.5 + draws.fraction()))
@@ -488,7 +494,6 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
       return {
         kind,
         atMs,
-        afterMs: draws.pick([0.5, 5, 30, 150, 600]),
         forMs: Math.round(draws.pick([7000, 20_000]) * (0.5 + draws.fraction())),
       }
     case 'ambush':
@@ -552,7 +557,7 @@ function faultOf(kind: FaultKind, atMs: number, draws: Draws, members: number): 
         kind,
         atMs,
         target: target(),
-        point: draws.pick(DISK_POINTS),
+        point: draws.pick(cutPoints),
         phase: draws.pick(PHASES),
         keeps: draws.below(2 ** 16),
         downMs: Math.round(draws.pick([5, 300, 3000]) * (0.5 + draws.fraction())),

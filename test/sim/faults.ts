@@ -5,6 +5,7 @@ import { Draws } from './draws.ts'
 import type { Fault, Target } from './fault-plan.ts'
 import { strikeOf } from './strikes.ts'
 import { ELECTION_MS, type PowerCut, type SimMember } from './member.ts'
+import { ShortReigns } from './short-reigns.ts'
 import type { Commons } from './workload.ts'
 
 type Link = readonly [SimMember, SimMember]
@@ -96,7 +97,7 @@ export class Faults {
       case 'ambush':
         return this.#lieInWait(fault)
       case 'short-reigns':
-        return this.#shortenReigns(fault)
+        return this.#shortenReigns(fault.atMs, fault.forMs)
       case 'power-cut-at':
         return this.#setTrap(fault)
       case 'kill': {
@@ -246,36 +247,12 @@ export class Faults {
     stop()
   }
 
-  async #shortenReigns({
-    atMs,
-    afterMs,
-    forMs,
-  }: Extract<Fault, { kind: 'short-reigns' }>): Promise<void> {
-    const { invariants, network, plan, world, census, timeline } = this.#commons.around
-    const draws = new Draws(plan.seed, `short reigns ${atMs}`)
-    let cut: Link[] = []
-    let isPast = false
-    const stop = invariants.moments.listen((moment, id) => {
-      if (moment !== 'leads') return
-      // Evenly: what a new leader begins takes a few round trips.
-      world.after(world.outside, afterMs * draws.fraction(), 'fault', () => {
-        const leader = this.#present().find((member) => member.id === id)
-        if (leader === undefined || this.#isOver || isPast) return
-        census.tally('reign cut short')
-        timeline.add('world', `${leader.name} is cut off, since it leads`)
-        for (const [from, to] of cut) network.mend(from.id, to.id)
-        const others = this.#commons.members.filter((one) => one !== leader)
-        cut = others.flatMap((other): Link[] => [
-          [leader, other],
-          [other, leader],
-        ])
-        for (const [from, to] of cut) network.cut(from.id, to.id)
-      })
-    })
+  async #shortenReigns(atMs: number, forMs: number): Promise<void> {
+    const { around, members } = this.#commons
+    const draws = new Draws(around.plan.seed, `short reigns ${atMs}`)
+    const reigns = new ShortReigns(around, members, draws)
     await this.#wait(forMs)
-    isPast = true
-    stop()
-    if (!this.#isOver) for (const [from, to] of cut) network.mend(from.id, to.id)
+    reigns.end(!this.#isOver)
   }
 
   /** Those that may run again. */
