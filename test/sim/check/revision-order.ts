@@ -14,10 +14,10 @@
 
 import { difference, eventsText, sameEvent, sameEvents } from './differences.ts'
 import { EvidenceOfGaps, type Evidence } from './evidence.ts'
-import { within, type History, type KvEvent } from './history.ts'
+import type { History, KvEvent } from './history.ts'
 import { KvModel, type Applied } from './kv-model.ts'
 import { maximumMatching } from './matching.ts'
-import { leavesOf, stepsOf, wrote, type OkStep, type Step, type Steps } from './steps.ts'
+import { stepsOf, wrote, type OkStep, type Step, type Steps } from './steps.ts'
 import {
   Compactions,
   firstSeen,
@@ -26,7 +26,10 @@ import {
   sightsOfCalls,
   type Sight,
 } from './timeline.ts'
+import { problemOfError, type KnownOrder } from './order-errors.ts'
+import { realTimeProblems } from './real-time.ts'
 import type { Violation, ViolationKind } from './violation.ts'
+import { Writers } from './writers.ts'
 
 /** The order that was found, for the checks that build on it. */
 export interface RevisionOrder {
@@ -75,8 +78,7 @@ class OrderCheck {
   /** Answered at a revision without having made it, or without telling. */
   readonly #readers = new Map<number, OkStep[]>()
   readonly #deciders = new Map<number, OkStep[]>()
-  readonly #writersOf = new Map<string, Step[]>()
-  readonly #deleters: Step[] = []
+  readonly #writers: Writers
   readonly #gaps: Gap[] = []
   readonly #evidence: EvidenceOfGaps
   readonly #seen: Float64Array
@@ -88,6 +90,7 @@ class OrderCheck {
 
   constructor(history: History) {
     this.#steps = stepsOf(history)
+    this.#writers = new Writers(this.#steps)
     this.#sights = sightsBesideCalls(history)
     const sights = [...this.#sights, ...sightsOfCalls(history)]
     this.#compactions = new Compactions(history)
@@ -95,7 +98,6 @@ class OrderCheck {
     this.#last = this.#lastRevision(sights)
     this.#seen = firstSeen(sights, this.#last)
     this.#indexKnown()
-    this.#indexUnknown()
     this.#evidence = new EvidenceOfGaps(history, (revision) => !this.#claims.has(revision))
   }
 
@@ -106,7 +108,7 @@ class OrderCheck {
       this.#read(revision)
     }
     this.#matchGaps()
-    this.#checkRealTime()
+    this.#violations.push(...realTimeProblems(this.#steps, this.#madeBy, this.#sights))
     this.#checkErrors()
     return {
       violations: this.#violations,
@@ -167,21 +169,6 @@ class OrderCheck {
     )
   }
 
-  #indexUnknown(): void {
-    for (const step of [...this.#steps.known, ...this.#steps.unknown]) {
-      for (const leaf of leavesOf(step.request)) {
-        if (leaf.type !== 'put') continue
-        push(this.#writersOf, writeName(leaf.key, leaf.ignoreValue ? undefined : leaf.value), step)
-      }
-    }
-    for (const step of this.#steps.unknown) {
-      const leaves = [...leavesOf(step.request)]
-      if (leaves.some(({ type }) => type === 'delete' || type === 'lease-revoke')) {
-        this.#deleters.push(step)
-      }
-    }
-  }
-
   /** Applies what made the revision; false when that cannot be known. */
   #make(revision: number): boolean {
     const step = this.#claims.get(revision)
@@ -235,28 +222,12 @@ class OrderCheck {
   }
 
   /** Who may have made a revision, the likeliest first: by what it put, or by what it deleted. */
-  #candidates(revision: number, { events }: Evidence): readonly Step[] {
+  #candidates(revision: number, evidence: Evidence): readonly Step[] {
     const deciders = this.#deciders.get(revision) ?? NO_STEPS
-    const put = events.find(({ type }) => type === 'put')
-    if (put !== undefined) return this.#unknownWriters(put)
-    const deleted = events.find(({ type }) => type === 'delete')
-    if (deleted === undefined) return [...deciders, ...byCall(this.#steps.unknown)]
-    const { key } = deleted.kv
-    const lease = this.#model.at(key, this.#model.revision)?.lease
-    const deleters = this.#deleters.filter((step) =>
-      [...leavesOf(step.request)].some(
-        (leaf) =>
-          (leaf.type === 'delete' && within(leaf, key)) ||
-          (leaf.type === 'lease-revoke' && leaf.lease === lease),
-      ),
-    )
-    return [...deciders, ...byCall(deleters)]
-  }
-
-  #unknownWriters({ kv }: KvEvent): readonly Step[] {
-    const named = this.#writersOf.get(writeName(kv.key, kv.value)) ?? NO_STEPS
-    const keeping = this.#writersOf.get(writeName(kv.key, undefined)) ?? NO_STEPS
-    return byCall([...named, ...keeping].filter(({ outcome }) => outcome.type === 'unknown'))
+    const leaseOf = (key: string): bigint | undefined =>
+      this.#model.at(key, this.#model.revision)?.lease
+    const { candidates, isByPut } = this.#writers.candidates(evidence.events, leaseOf)
+    return isByPut ? candidates : [...deciders, ...candidates]
   }
 
   /** Not yet needed for another revision, or perhaps not needed there. */
@@ -294,7 +265,7 @@ class OrderCheck {
       return
     }
     const put = events.find(({ type }) => type === 'put')
-    const source = put && this.#writersOf.get(writeName(put.kv.key, put.kv.value))?.[0]
+    const source = put && this.#writers.of(put.kv)
     if (source !== undefined) {
       this.#found(
         'applied-twice',
@@ -392,67 +363,16 @@ class OrderCheck {
     }
   }
 
-  #checkRealTime(): void {
-    const items = this.#positions()
-    items.sort((a, b) => a.position - b.position)
-    let latest: Placed | undefined
-    let pending: Placed | undefined
-    let position = 0
-    for (const item of items) {
-      if (item.position > position) {
-        position = item.position
-        latest = pending
-      }
-      if (latest !== undefined && item.returnedAt < latest.calledAt) this.#outOfOrder(item, latest)
-      if (pending === undefined || item.calledAt > pending.calledAt) pending = item
-    }
-  }
-
-  #outOfOrder(later: Placed, earlier: Placed): void {
-    const revision = later.position >> 1
-    const isLocal = later.isSerializable
-    this.#found(
-      isLocal ? 'serializable-from-the-future' : 'real-time-order',
-      `${later.what} had its answer, of revision ${revision}, at ${later.returnedAt}, but ${earlier.what}, of revision ${earlier.position >> 1}, was called at ${earlier.calledAt}`,
-      [later.id, earlier.id].filter((id) => id >= 0),
-      revision,
-    )
-  }
-
-  #positions(): Placed[] {
-    const items: Placed[] = []
-    for (const step of this.#steps.known) {
-      const { id, what, calledAt, returnedAt, outcome } = step
-      const isWrite = wrote(step) === true || this.#madeBy.get(outcome.revision) === step
-      const position = 2 * outcome.revision + (isWrite ? 0 : 1)
-      items.push({ id, what, calledAt, returnedAt, position, isSerializable: false })
-    }
-    for (const [revision, step] of this.#madeBy) {
-      if (step.outcome.type === 'unknown') {
-        items.push({ ...step, position: 2 * revision, isSerializable: false })
-      }
-    }
-    for (const { id, what, returnedAt, outcome } of this.#steps.serializable) {
-      const position = 2 * outcome.revision + 1
-      items.push({ id, what, calledAt: -Infinity, returnedAt, position, isSerializable: true })
-    }
-    for (const { at, revision, what } of this.#sights) {
-      const position = 2 * revision + 1
-      items.push({
-        id: -1,
-        what,
-        calledAt: -Infinity,
-        returnedAt: at,
-        position,
-        isSerializable: false,
-      })
-    }
-    return items
-  }
-
   #checkErrors(): void {
+    const known: KnownOrder = {
+      model: this.#model,
+      madeBy: this.#madeBy,
+      compactions: this.#compactions,
+      highestSeen: this.#highestSeen,
+      isWhole: this.#unknowns.length === 0,
+    }
     for (const step of this.#steps.failed) {
-      const problem = this.#problemOfError(step)
+      const problem = problemOfError(step, known)
       if (problem !== undefined) this.#found('wrong-error', `${step.what}: ${problem}`, [step.id])
     }
     for (const step of this.#steps.known) {
@@ -460,63 +380,9 @@ class OrderCheck {
     }
   }
 
-  #problemOfError({ request, outcome, calledAt, returnedAt }: Step): string | undefined {
-    if (outcome.type !== 'failed') return undefined
-    const revisions = [...leavesOf(request)].flatMap((leaf) =>
-      leaf.type === 'range' || leaf.type === 'compact' ? [leaf.revision ?? 0] : [],
-    )
-    if (outcome.error === 'compacted') {
-      const possible = this.#compactions.possibleAt(returnedAt)
-      const lowest = Math.min(...revisions.filter((one) => one > 0))
-      const isPossible = request.type === 'compact' ? lowest <= possible : lowest < possible
-      return isPossible ? undefined : `compacted, but at most ${possible} was`
-    }
-    if (outcome.error === 'future-revision') {
-      const seen = Math.max(1, this.#highestSeen.before(calledAt))
-      const isOld = request.type === 'range' && request.serializable === true
-      if (isOld || Math.max(...revisions) > seen) return undefined
-      return `a future revision, but ${seen} had been seen before`
-    }
-    if (outcome.error !== 'key-not-found') return undefined
-    const from = this.#highestSeen.before(calledAt)
-    let isUnknownFurther = this.#unknowns.length > 0
-    for (let revision = Math.max(from, 1); revision <= this.#model.revision; revision++) {
-      const made = this.#madeBy.get(revision)
-      if (revision > from && made !== undefined && made.calledAt > returnedAt) {
-        isUnknownFurther = false
-        break
-      }
-      for (const leaf of leavesOf(request)) {
-        if (leaf.type !== 'put' || !(leaf.ignoreValue || leaf.ignoreLease)) continue
-        if (this.#model.at(leaf.key, revision) === undefined) return undefined
-      }
-    }
-    // Where the order is not known to its end, the key may be missing there.
-    if (isUnknownFurther) return undefined
-    return 'the key is said to be missing, but it was there all the time'
-  }
-
   #found(kind: ViolationKind, sentence: string, operations: number[], revision?: number): void {
     this.#violations.push({ kind, sentence, operations, ...(revision ? { revision } : {}) })
   }
-}
-
-interface Placed {
-  readonly id: number
-  readonly what: string
-  readonly calledAt: number
-  readonly returnedAt: number
-  readonly position: number
-  readonly isSerializable: boolean
-}
-
-function byCall(steps: readonly Step[]): readonly Step[] {
-  return [...steps].sort((a, b) => a.calledAt - b.calledAt)
-}
-
-/** Undefined value: a put that keeps the key's value. */
-function writeName(key: string, value: string | undefined): string {
-  return value === undefined ? `${key}\u{ffff}` : `${key}\u{fffe}${value}`
 }
 
 function push<Key, Item>(map: Map<Key, Item[]>, key: Key, item: Item): void {
