@@ -188,8 +188,8 @@ export class SimFiles {
     const blocks = [...base.keys()].filter((key) => key !== ANCHOR_KEY && sequenceOf(key) >= from)
     if (blocks.length < 2) return false
     const key = draws.pick(blocks)
-    // A record that its reader drops leaves a hole; the last one would be a torn tail.
-    if (draws.chance(0.3) && key !== blocks.toSorted().at(-1)) base.delete(key)
+    // A record that its reader drops leaves a hole, or a log that ends early: the mark beside it tells.
+    if (draws.chance(0.5)) base.delete(draws.chance(0.5) ? blocks.toSorted().at(-1)! : key)
     else flip(base, key, draws)
     return true
   }

@@ -12,6 +12,8 @@ interface WrittenLog {
   compacted: number
   /** A reset of the log that has begun and not ended, to behind this index. */
   resetting: number | undefined
+  /** From here on an append that has begun and not ended replaces the log. */
+  replacing: number | undefined
 }
 
 export class WrittenLogs {
@@ -21,7 +23,13 @@ export class WrittenLogs {
   onStart(id: MemberId, store: RaftLogStore, recovered: RecoveredLog): string | undefined {
     const before = this.#logs.get(id)
     const { hardState, entries, compacted } = recovered
-    const log = { hardState, entries: [...entries], compacted, resetting: undefined }
+    const log = {
+      hardState,
+      entries: [...entries],
+      compacted,
+      resetting: undefined,
+      replacing: undefined,
+    }
     this.#logs.set(id, log)
     follow(store, log)
     return before === undefined ? undefined : missingFrom(recovered, before)
@@ -34,7 +42,9 @@ function follow(store: RaftLogStore, log: WrittenLog): void {
   const compact = store.compact.bind(store)
   const reset = store.reset.bind(store)
   store.append = async (block) => {
+    log.replacing = block.entries[0]?.index
     await append(block)
+    log.replacing = undefined
     onAppended(log, block)
   }
   store.compact = async (index) => {
@@ -69,6 +79,8 @@ function missingFrom(found: RecoveredLog, log: WrittenLog): string | undefined {
   for (const { index, term: written } of log.entries) {
     if (index <= found.compacted) continue
     const there = found.entries[index - found.compacted - 1]
+    // The entries of a later leader may be of older terms.
+    if (log.replacing !== undefined && index >= log.replacing) return undefined
     if (there === undefined || there.term < written) return `entry ${index} of term ${written}`
     // A later leader has replaced it, and all behind it.
     if (there.term > written) return undefined

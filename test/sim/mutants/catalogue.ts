@@ -3,6 +3,7 @@
 import { KV_MUTANTS } from './kv-mutants.ts'
 import { LEASE_MUTANTS } from './lease-mutants.ts'
 import { MEMBER_MUTANTS } from './member-mutants.ts'
+import { FAULT_MUTANTS } from './fault-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { RAFT_MUTANTS } from './raft-mutants.ts'
 import { READ_MUTANTS } from './read-mutants.ts'
@@ -13,6 +14,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...RAFT_MUTANTS,
   ...READ_MUTANTS,
   ...STORAGE_MUTANTS,
+  ...FAULT_MUTANTS,
   ...KV_MUTANTS,
   ...WATCH_MUTANTS,
   ...LEASE_MUTANTS,
