@@ -250,7 +250,7 @@ export class Faults {
   async #shortenReigns(atMs: number, forMs: number): Promise<void> {
     const { around, members } = this.#commons
     const draws = new Draws(around.plan.seed, `short reigns ${atMs}`)
-    const reigns = new ShortReigns(around, members, draws)
+    const reigns = new ShortReigns(around, members, draws, () => this.#isOver)
     await this.#wait(forMs)
     reigns.end(!this.#isOver)
   }

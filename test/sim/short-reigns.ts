@@ -17,12 +17,20 @@ export class ShortReigns {
   readonly #members: readonly SimMember[]
   readonly #draws: Draws
   readonly #stop: () => void
+  readonly #isHealed: () => boolean
   #isOver = false
   #cut: readonly (readonly [MemberId, MemberId])[] = []
   /** It goes when it has committed something. */
   #waitsFor: MemberId | undefined
 
-  constructor(around: Surroundings, members: readonly SimMember[], draws: Draws) {
+  /** `isHealed`: from then on nobody is cut off. */
+  constructor(
+    around: Surroundings,
+    members: readonly SimMember[],
+    draws: Draws,
+    isHealed: () => boolean,
+  ) {
+    this.#isHealed = isHealed
     this.#around = around
     this.#members = members
     this.#draws = draws
@@ -50,7 +58,7 @@ export class ShortReigns {
     const { world, network, census, timeline } = this.#around
     this.#waitsFor = undefined
     world.after(world.outside, afterMs, 'fault', () => {
-      if (this.#isOver) return
+      if (this.#isOver || this.#isHealed()) return
       census.tally('reign cut short')
       timeline.add('world', `cuts off ${id}, since it leads`)
       this.#mend()
