@@ -619,7 +619,7 @@ function faultOf(
     case 'transfer':
       return { kind, atMs, to: draws.below(members) }
     case 'add-learner':
-      return { kind, atMs, promoteAfterMs: draws.pick([200, 2000, 100_000]) }
+      return { kind, atMs, promoteAfterMs: draws.pick([0, 200, 2000, 100_000]) }
     case 'add-voter':
       return { kind, atMs }
     case 'remove':

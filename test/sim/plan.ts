@@ -37,6 +37,7 @@ export const ACTIONS = [
   'move-leases',
   'bury',
   'nurse',
+  'hand-over',
   'tour',
   'upkeep',
 ] as const
@@ -208,6 +209,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   'move-leases': 3,
   bury: 3,
   nurse: 1.5,
+  'hand-over': 1.5,
   tour: 1.5,
   upkeep: 1.5,
 }

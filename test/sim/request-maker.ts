@@ -13,7 +13,10 @@ export interface CommonKnowledge {
 }
 
 /** What takes several requests is not made here. */
-export type SingleAction = Exclude<Action, 'lock' | 'grant' | 'bury' | 'nurse' | 'tour' | 'upkeep'>
+export type SingleAction = Exclude<
+  Action,
+  'lock' | 'grant' | 'bury' | 'nurse' | 'hand-over' | 'tour' | 'upkeep'
+>
 
 export class RequestMaker {
   readonly #client: string

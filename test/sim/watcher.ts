@@ -244,7 +244,7 @@ export class SimWatcher implements StreamReader {
       case 'past':
         return Math.max(1, highestRevision - draws.below(30))
       case 'future':
-        return highestRevision + 1 + draws.below(12)
+        return highestRevision + 1 + draws.below(draws.pick([3, 12, 60]))
       case 'compacted':
         return Math.max(1, compacted)
       case 'lost':

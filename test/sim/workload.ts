@@ -91,8 +91,9 @@ export class SimClient {
     return Math.min(dueMs + pauseMs * idleMs, nextBusy(busy, dueMs) + pauseMs * thinkMs, durationMs)
   }
 
-  #newLease(): bigint {
-    return BigInt(1000 + this.#plan.number * 100_000 + this.done.at(-1)!)
+  /** `part` tells those of one round apart. */
+  #newLease(part = 0): bigint {
+    return BigInt(1000 + this.#plan.number * 100_000 + part * 50_000 + this.done.at(-1)!)
   }
 
   #wander(): void {
@@ -105,6 +106,7 @@ export class SimClient {
     if (action === 'grant') return this.#grant()
     if (action === 'bury') return this.#bury()
     if (action === 'nurse') return this.#nurse()
+    if (action === 'hand-over') return this.#handOver()
     if (action === 'tour') return this.#tour()
     if (action === 'upkeep') return this.#upkeep.act(this.#member)
     return this.#ask(this.#requests.make(action))
@@ -119,7 +121,7 @@ export class SimClient {
     const deleted = await this.#ask({ type: 'delete', key, ...(draws.chance(0.5) && PREVIOUS) })
     if (deleted.type !== 'ok') return deleted
     if (draws.chance(0.3)) await this.#ask(this.#requests.make('put'))
-    const revision = deleted.revision + draws.pick([0, 0, 0, 1])
+    const revision = deleted.revision + draws.pick([0, 0, 1, 1])
     const physical = draws.chance(0.5) ? { physical: true } : {}
     return this.#ask({ type: 'compact', revision, ...physical })
   }
@@ -173,6 +175,24 @@ export class SimClient {
       } else if (isGone) break
     }
     return last
+  }
+
+  /** A lock that comes free about when the lease of the one who waits for it ends. */
+  async #handOver(): Promise<Outcome> {
+    const { world } = this.#commons.around
+    const draws = this.#draws
+    const name = `lock-${this.#name}`
+    const [holder, waiter] = [this.#newLease(), this.#newLease(1)]
+    const held = await this.#ask({ type: 'lease-grant', lease: holder, ttl: 5 })
+    if (held.type !== 'ok') return held
+    const locked = await this.#ask({ type: 'lock', name, lease: holder }, 3000)
+    if (locked.type !== 'ok' || locked.result.type !== 'lock') return locked
+    const granted = await this.#ask({ type: 'lease-grant', lease: waiter, ttl: 2 })
+    if (granted.type !== 'ok') return granted
+    const waiting = this.#ask({ type: 'lock', name, lease: waiter }, 6000, this.#anyone())
+    await world.sleep(1900 + 300 * draws.fraction())
+    await this.#ask({ type: 'unlock', key: locked.result.key })
+    return waiting
   }
 
   #anyone(): SimMember {

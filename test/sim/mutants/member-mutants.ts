@@ -13,6 +13,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'unready-promoted',
+    profile: 'churn',
     bug: 'a learner that has not caught up gets a vote (etcd PR 15096, PR 11640)',
     file: 'server/reconfiguration.ts',
     was: `    if (activeSinceMs(id) === undefined || !hasCaughtUp(id, status)) return 'learner-not-ready'

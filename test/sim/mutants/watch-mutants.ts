@@ -37,6 +37,7 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'early-events',
+    profile: 'snapshots',
     bug: 'a snapshot lets a watch of the future begin too early (etcd #20221)',
     file: 'mvcc/watch-hub.ts',
     was: `      this.#unfile(watcher)
