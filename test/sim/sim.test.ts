@@ -90,7 +90,7 @@ describe('a schedule', () => {
     for (let seed = 1; seed < 100; seed++) {
       const { busy } = planOf(seed, { durationMs: 600_000 })
       expect(busyMs(busy)).toBeLessThan(60_000)
-      expect(busyMs(busy)).toBeGreaterThan(9000)
+      expect(busyMs(busy)).toBeGreaterThan(5000)
       expect(busy.at(-1)?.toMs).toBeLessThanOrEqual(600_001)
       busy.slice(1).forEach(({ fromMs }, i) => expect(fromMs).toBeGreaterThanOrEqual(busy[i]!.toMs))
     }
