@@ -86,6 +86,13 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/raft-log-store.ts',
     was: '  if (problem !== undefined) return problem\n  replay.add(block, block.checksum)',
     is: '  if (problem !== undefined) return undefined\n  replay.add(block, block.checksum)',
+    also: [
+      {
+        file: 'storage/raft-log-store.ts',
+        was: "if (typeof block === 'string') return `${where} cannot be read: ${block}`",
+        is: "if (typeof block === 'string') return undefined",
+      },
+    ],
     profile: 'bad-disks',
   },
   {
