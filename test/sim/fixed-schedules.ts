@@ -21,7 +21,7 @@ export function testProfile(profile: ProfileName, reached: readonly Rare[]): voi
       census.add(result.census)
       expect(failure(result)).toBe('')
     }
-  }, 300_000)
+  }, 600_000)
 
   test(`and what is rare happens under the profile ${profile}`, () => {
     const missing = reached.filter((what) => !census.counts.has(what))
