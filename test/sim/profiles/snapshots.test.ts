@@ -3,7 +3,6 @@ import { testProfile } from '../fixed-schedules.ts'
 testProfile('snapshots', [
   'snapshot installed',
   'crash while a snapshot comes in',
-  'leader change while a snapshot is on its way',
   'watch ended by a compaction',
   'slow watch that caught up',
   'watch resumed on another member',
