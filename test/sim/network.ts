@@ -28,8 +28,8 @@ interface Receiver {
 
 /** These must come once, whatever else does: a transport promises that, and Raft does not see to it. */
 const ONCE: ReadonlySet<Message['type']> = new Set(['MsgProp', 'MsgPropRefused'])
-/** How late what is sent twice or overtaken comes, on average. */
-const LATE_MS = 400
+/** How late what is sent twice or overtaken comes, on average: within an election, or far behind. */
+const LATE_MS = [2, 30, 400] as const
 
 /** The longest that anything is on its way, in mean times and in milliseconds. */
 const LONGEST = 20
@@ -205,12 +205,17 @@ export class SimNetwork {
   /** To whoever this member is by then, whatever became of the connection. */
   #deliverLater(message: Message): void {
     const { outside } = this.#world
-    this.#world.after(outside, this.#hostility.exponential(LATE_MS), 'late message', () => {
-      const receiver = this.#receivers.get(message.to)
-      if (receiver === undefined || receiver.owner.isDead) return
-      if (this.inner.open(message.from, message.to) === undefined) return
-      this.#world.hand(receiver.owner, 'message', () => receiver.events.onMessage(message))
-    })
+    this.#world.after(
+      outside,
+      this.#hostility.exponential(this.#hostility.pick(LATE_MS)),
+      'late message',
+      () => {
+        const receiver = this.#receivers.get(message.to)
+        if (receiver === undefined || receiver.owner.isDead) return
+        if (this.inner.open(message.from, message.to) === undefined) return
+        this.#world.hand(receiver.owner, 'message', () => receiver.events.onMessage(message))
+      },
+    )
   }
 
   #arriving(owner: Owner, events: TransportEvents): TransportEvents {

@@ -49,6 +49,7 @@ export const FAULT_MUTANTS: readonly Mutant[] = [
     file: 'server/peers.ts',
     was: '    this.#strangers.set(peer.id, peer)\n',
     is: '',
+    profile: 'churn',
   },
   {
     name: 'votes-by-count',
