@@ -170,10 +170,8 @@ function failing(
   name: string,
   about: string,
   choose: (draws: Draws, files: readonly string[]) => FailingCall,
-  rig: Rig = {},
 ): Fault {
   return {
-    rig,
     name,
     about,
     nodes: EVERY_SIZE,
@@ -198,9 +196,6 @@ function failing(
 
 const logFiles = (files: readonly string[]): string[] =>
   files.filter((file) => /\/log\/\d+\.log$/.test(file))
-const stateFiles = (files: readonly string[]): string[] =>
-  files.filter((file) => /\/state\/\d+\.log$/.test(file))
-
 const failingSync = failing(
   'sync-fails',
   'fdatasync answers EIO, once or from then on',
@@ -222,20 +217,6 @@ const failingLogWrite = failing(
     goesOn: draws.chance(0.5),
     paths: logFiles(files),
   }),
-)
-
-const failingStateWrite = failing(
-  'state-write-fails',
-  'a write to the state store answers EIO or ENOSPC',
-  (draws, files) => ({
-    calls: 'write,pwrite64,writev',
-    error: draws.pick(['EIO', 'ENOSPC']),
-    nth: draws.between(1, 10),
-    goesOn: draws.chance(0.5),
-    paths: stateFiles(files),
-  }),
-  // LevelDB writes to this file as long as there is no checkpoint.
-  { flags: NO_CHECKPOINTS },
 )
 
 const diskStall: Fault = {
@@ -306,7 +287,6 @@ export const DISK_FAULTS: readonly Fault[] = [
   diskFullAtStart,
   failingSync,
   failingLogWrite,
-  failingStateWrite,
   diskStall,
   damage,
 ]

@@ -66,6 +66,7 @@ export interface ChainResult {
 }
 
 const CLIENTS = 8
+const ACKNOWLEDGED_LEAST = 50
 const PER_SECOND = 1000
 const READY_MS = 60_000
 const FLAGS = [
@@ -205,6 +206,11 @@ class Chain {
   /** What goes on before the power is cut. */
   async #lead(moment: Moment, cluster: ProcessCluster): Promise<void> {
     await elapse(this.#draws.between(20, 350))
+    // A control that had nothing to lose says nothing.
+    const least = this.#plan.isWithoutSync === true ? ACKNOWLEDGED_LEAST : 0
+    await until('acknowledged writes', READY_MS, () =>
+      this.#recorder.counts.acknowledged >= least ? true : undefined,
+    )
     if (moment !== 'catching-up') return
     const away = this.#draws.pick(cluster.members)
     await away.kill9()
