@@ -5,6 +5,7 @@ import type { Member as ClusterMember } from '../../src/server/membership.ts'
 import type { AddedMember } from '../server/support/client.ts'
 import { ask } from './client.ts'
 import { Draws } from './draws.ts'
+import { voteProblem } from './member-lists.ts'
 import { joinedOrigin, peerUrlOf, SimMember, type PowerCut } from './member.ts'
 import type { Answer } from './outcome.ts'
 import type { Commons } from './workload.ts'
@@ -86,12 +87,22 @@ export class Changes {
 
   async promote(learner: SimMember | undefined): Promise<void> {
     if (learner === undefined) return
+    if (this.#draws.chance(0.3)) await this.#readdress(learner)
     for (let attempt = 0; attempt < 4 && !this.#isOver(); attempt++) {
       const committed = this.leader()?.status?.applied ?? 0
       const promoted = await this.#change('Cluster.MemberPromote', { id: learner.id })
       if (promoted?.type === 'answered') return this.#onPromoted(learner, committed)
       await this.#wait(RETRY_MS)
     }
+  }
+
+  /** Addresses say nothing here, but they are part of the members' records. */
+  async #readdress({ id, number }: SimMember): Promise<void> {
+    const at = this.#anyone()
+    const request = { id, peerUrls: [peerUrlOf(number), `http://q:${number}`] }
+    const answer = await this.#ask(at, 'Cluster.MemberUpdate', request)
+    const problem = voteProblem(at, answer)
+    if (problem !== undefined) this.#commons.around.report('members-disagree', problem)
   }
 
   /** It has to have had nine tenths of what was committed when that was asked for. */

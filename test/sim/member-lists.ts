@@ -2,6 +2,7 @@
 
 import type { Member } from '../../src/server/membership.ts'
 import type { SimMember } from './member.ts'
+import type { Answer } from './outcome.ts'
 
 export class MemberLists {
   #first: { readonly of: string; readonly text: string } | undefined
@@ -23,6 +24,15 @@ export class MemberLists {
     const { of, text: other } = this.#first
     return text === other ? undefined : `${name} lists ${text}, but ${of} ${other}`
   }
+}
+
+/** Whether an answer lists a learner as a voter: a vote is not lost without the member. */
+export function voteProblem({ name, status }: SimMember, answer: Answer): string | undefined {
+  if (answer.type !== 'answered') return undefined
+  const { members = [] } = answer.response as { readonly members?: readonly Member[] }
+  const learners = status?.learners ?? []
+  const wrong = members.find(({ id, isLearner }) => !isLearner && learners.includes(id))
+  return wrong && `${name} lists ${wrong.id} as a voter, but it is a learner`
 }
 
 function idsOf(ids: readonly string[]): string {

@@ -8,6 +8,7 @@ import type { Outcome } from './check/history.ts'
 import { ask } from './client.ts'
 import type { Draws } from './draws.ts'
 import { peerUrlOf, type SimMember } from './member.ts'
+import { voteProblem } from './member-lists.ts'
 import type { Answer } from './outcome.ts'
 import type { Commons } from './workload.ts'
 
@@ -23,10 +24,10 @@ export class Upkeep {
   }
 
   async act(member: SimMember): Promise<Outcome> {
-    const what = this.#draws.weighted({ hash: 5, defragment: 1, list: 1, update: 1 })
+    const what = this.#draws.weighted({ hash: 4, defragment: 1, list: 1, update: 3 })
     if (what === 'hash') await this.#compareHashes()
     else if (what === 'defragment') await this.#ask(member, 'Maintenance.Defragment', {})
-    else if (what === 'list') await this.#ask(member, 'Cluster.MemberList', { linearizable: true })
+    else if (what === 'list') await this.#list(member)
     else await this.#update(member)
     return { type: 'unknown' }
   }
@@ -66,6 +67,16 @@ export class Upkeep {
     if (answer.type === 'answered' && learners.length > 0) {
       this.#commons.around.census.tally('address of a learner changed')
     }
+    this.#lookAt(member, answer)
+  }
+
+  async #list(member: SimMember): Promise<void> {
+    this.#lookAt(member, await this.#ask(member, 'Cluster.MemberList', { linearizable: true }))
+  }
+
+  #lookAt(member: SimMember, answer: Answer): void {
+    const problem = voteProblem(member, answer)
+    if (problem !== undefined) this.#commons.around.report('members-disagree', problem)
   }
 
   #ask(member: SimMember, method: string, request: object): Promise<Answer> {

@@ -146,6 +146,10 @@ export class SimClient {
     const outcome = await this.#ask({ type: 'lease-grant', lease, ttl })
     if (outcome.type === 'failed') return outcome
     this.#commons.leases.push(lease)
+    if (this.#draws.chance(0.4)) {
+      const look = { type: 'lease-time-to-live', lease } as const
+      await this.#ask(look, this.#plan.timeoutMs, this.#anyone())
+    }
     const value = this.#requests.value()
     return this.#ask({ type: 'put', key: `l${lease}`, value, lease })
   }

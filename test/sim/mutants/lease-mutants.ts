@@ -5,6 +5,7 @@ import type { Mutant } from './mutant.ts'
 export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease-not-yet-there',
+    profile: 'snapshots',
     bug: 'a member looks a lease up before it has applied its grant (etcd PR 13932)',
     file: 'server/lease-loop.ts',
     was: `    const outcome = await this.#ports.confirmRead()
@@ -37,7 +38,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
 `,
       },
     ],
-    profile: 'stale-leader',
+    profile: 'broken-network',
   },
   {
     name: 'stale-revoke',

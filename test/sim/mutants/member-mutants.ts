@@ -22,6 +22,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'update-promotes',
+    profile: 'churn',
     bug: 'an update of its address promotes a learner (etcd PR 21736)',
     file: 'server/membership.ts',
     was: 'this.#merge(change.id, { peerUrls: change.peerUrls })',
