@@ -69,11 +69,26 @@ async function tryAll(
       const outcome = await tryMutant(mutant, { from: Number(values.from), schedulesMax })
       const tookS = Math.round((performance.now() - startMs) / 1000)
       outcomes.set(mutant.name, outcome)
+      if (!values.quick && !values['keep-readme']) await writeRow(mutant.name, outcome)
       print(`${mutant.name} [${tookS} s] ${sentenceOf(outcome)}`)
     }
   }
   await Promise.all(Array.from({ length: workers }, work))
   return outcomes
+}
+
+/** At once: an end before the last one loses nothing. */
+async function writeRow(name: string, outcome: Outcome): Promise<void> {
+  const options = await resolveConfig(README)
+  const known = (): string => readFileSync(README, 'utf8')
+  for (;;) {
+    const before = known()
+    const text = withRows(before, MUTANTS, new Map([[name, outcome]]))
+    const formatted = await format(text, { ...options, filepath: README })
+    // Another one may have written its row meanwhile.
+    if (known() !== before) continue
+    return writeFileSync(README, formatted)
+  }
 }
 
 function summary(mutants: readonly Mutant[], outcomes: ReadonlyMap<string, Outcome>): string {
@@ -89,11 +104,6 @@ const mutants = wanted()
 const workers = Number(values.workers ?? Math.max(1, availableParallelism() - 1))
 const outcomes = await tryAll(mutants, workers)
 print(summary(mutants, outcomes))
-if (!values.quick && !values['keep-readme']) {
-  const text = withRows(readFileSync(README, 'utf8'), MUTANTS, outcomes)
-  const options = await resolveConfig(README)
-  writeFileSync(README, await format(text, { ...options, filepath: README }))
-}
 const holes = mutants.filter(
   ({ name, unseen }) => unseen === undefined && outcomes.get(name)?.type === 'survived',
 )

@@ -84,7 +84,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     was: 'const granted = free && ',
     is: 'const granted = free && raft.promotable && ',
     unseen:
-      'in the end everything is healed, and nobody needs that one vote; test/raft/paper-thesis.test.ts sees it',
+      'hardly ever does an election hang on that one vote to the end; test/raft/paper-thesis.test.ts sees it',
   },
   {
     name: 'two-conf-changes',
