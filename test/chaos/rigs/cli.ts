@@ -240,6 +240,10 @@ function tell(what: string, { counts, sentences, findings, tookMs }: Tally): boo
   return counts.wrong === 0
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(130)) // what listens for the exit takes all away
+}
+
 const rigs: Readonly<Record<string, () => Promise<boolean>>> = {
   'power-cut': powerCuts,
   'damaged-stores': damagedStores,
