@@ -9,8 +9,7 @@
  * retry. What certainly is in none is held until somebody takes it.
  */
 
-import { assert } from '../base/assert.ts'
-import type { Clock } from '../base/ports.ts'
+import type { Clock, Random } from '../base/ports.ts'
 import type { ProposeResult } from '../raft/proposals.ts'
 import type { EntryType, MemberId } from '../raft/types.ts'
 import {
@@ -32,16 +31,16 @@ const HELD_BYTES_MAX = 64 * 1024 * 1024
 /** What our envelope around a request weighs beyond etcd's, whose limit it is: the proposer's id. */
 const ENVELOPE_SURPLUS_BYTES = 11
 
-/** Request ids count from here: 2026-01-01. What is left of 2^53 lasts until the year 2095. */
-const ID_EPOCH_MS = 1_767_225_600_000
-/** Leaves room for four million proposals a second. */
-const IDS_PER_MS = 4096
+const TWO_32 = 2 ** 32
+/** Leaves room for 2^52 proposals of one process below 2^53. */
+const FIRST_ID_HIGH_MAX = 2 ** 20
 
-/** The first request id of a process that starts at this wall time. */
-export function firstRequestId(startWallMs: number): number {
-  const id = Math.max(1, Math.floor(startWallMs - ID_EPOCH_MS) * IDS_PER_MS)
-  assert(id < Number.MAX_SAFE_INTEGER / 2, 'the wall clock is far in the future', { startWallMs })
-  return id
+/**
+ * The first request id of a process. An entry of an earlier life of this member may be applied late,
+ * and must not answer who waits in this one. A clock does not tell lives apart: it may be set back.
+ */
+export function firstRequestId(random: Random): number {
+  return 1 + random.below(FIRST_ID_HIGH_MAX) * TWO_32 + random.below(TWO_32)
 }
 
 /** What the proposer needs of the Raft node. */

@@ -85,7 +85,7 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Wall time at start, in milliseconds: makes request ids unique over restarts. */
+  /** Wall time at start, in milliseconds: ids of leases begin with it. */
   readonly startWallMs: number
   /** Milliseconds since 1970. */
   readonly wallMs: () => number
@@ -169,7 +169,7 @@ export class Server {
       clock,
       timeoutMs: requestTimeoutMs,
       maxRequestBytes: options.maxRequestBytes,
-      firstRequestId: firstRequestId(options.startWallMs),
+      firstRequestId: firstRequestId(options.random),
       timeoutError: (startMs) => this.#timeoutCause.of(startMs),
     })
     this.#readIndex = new ReadIndex(this.#readSource(), clock, requestTimeoutMs)

@@ -1,10 +1,12 @@
+import { randomInt } from 'node:crypto'
+
 import { describe, expect, test } from 'vitest'
 
 import type { ProposeError, ProposeResult } from '../../src/raft/proposals.ts'
 import type { EntryType } from '../../src/raft/types.ts'
 import { decodeConfChange, decodeInternalRequest } from '../../src/rpc/codec/quoratepb.ts'
 import type { Outcome } from '../../src/server/apply-txn.ts'
-import { Proposer, type ProposalSink } from '../../src/server/proposer.ts'
+import { firstRequestId, Proposer, type ProposalSink } from '../../src/server/proposer.ts'
 import { isSettled, ManualClock } from './support/doubles.ts'
 import { bytes, k, putRequest } from './support/requests.ts'
 
@@ -52,6 +54,17 @@ function put(proposer: Proposer, value = 'v'): Promise<Outcome<object>> {
 
 const outcome = (revision: number): Outcome<object> => ({ ok: true, revision, response: {} })
 const failed = (error: string): object => ({ ok: false, error })
+
+test('the request ids of two lives are apart, and safe integers, whatever the clock says', () => {
+  const most = (bound: number): number => bound - 1
+  expect(firstRequestId({ below: most })).toBe(2 ** 52)
+  expect(firstRequestId({ below: () => 0 })).toBe(1)
+  const firsts = Array.from({ length: 100 }, () => firstRequestId({ below: (n) => randomInt(n) }))
+  firsts.sort((a, b) => a - b)
+  for (const [i, first] of firsts.entries()) {
+    if (i > 0) expect(first - firsts[i - 1]!).toBeGreaterThan(1000)
+  }
+})
 
 describe('a proposal', () => {
   test('carries the request, its proposer and an id of its own', () => {
