@@ -5,5 +5,4 @@ testProfile('bad-disks', [
   'start refused on a damaged disk',
   'member with a damaged disk replaced',
   'checkpoint copy damaged',
-  'start refused while the disk is full',
 ])

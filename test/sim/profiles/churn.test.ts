@@ -7,5 +7,4 @@ testProfile('churn', [
   'voter added',
   'learner promoted',
   'membership change with unknown outcome',
-  'snapshot received by a learner',
 ])
