@@ -93,7 +93,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     file: 'lease/lessor.ts',
     was: 'mustClearCheckpoint: term.mayBeCheckpointed',
     is: 'mustClearCheckpoint: false',
-    profile: 'stale-leader',
+    profile: 'elections',
   },
   {
     name: 'stale-checkpoint',
@@ -102,7 +102,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     was: `    if (term !== entry.term) return { ok: false, error: 'leader-changed' }
     for (`,
     is: '    for (',
-    profile: 'stale-leader',
+    profile: 'elections',
   },
   {
     name: 'key-stays-on-lease',
