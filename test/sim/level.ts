@@ -27,7 +27,7 @@ interface Batch {
   /** Where in the log file it lies. */
   readonly start: number
   readonly end: number
-  /** Written behind a failed one: no reader finds it. */
+  /** Written behind a failed one, or not at all: no reader finds it. */
   readonly isLost: boolean
   isInFlight: boolean
 }
@@ -107,7 +107,9 @@ export class LevelDisk {
     const segment = this.#current
     const start = segment.bytes
     segment.bytes += sizeOf(writes)
-    const batch = { writes, start, end: segment.bytes, isLost: segment.isSpoiled, isInFlight: true }
+    // A handle in its error state refuses a write before it writes anything.
+    const isLost = segment.isSpoiled || this.#isDead
+    const batch = { writes, start, end: segment.bytes, isLost, isInFlight: true }
     segment.batches.push(batch)
     return (failure) => this.#finish(segment, batch, isSync, failure)
   }
