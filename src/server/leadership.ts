@@ -38,10 +38,15 @@ export class Leadership {
 
   /** If this member leads, resolves when another one does, or after `limitMs`. */
   async handOver(reason: string, limitMs: number): Promise<void> {
-    if (!this.#raftNode.isLeader) return
-    if (!this.#raftNode.isHandingOver && !this.#raftNode.handOver(reason)) return
-    const { memberId } = this.#raftNode
     const deadlineMs = this.#clock.nowMs() + limitMs
+    while (this.#raftNode.isLeader && !this.#raftNode.isHandingOver) {
+      const started = this.#raftNode.handOver(reason)
+      if (started === 'started') break
+      if (started === 'alone' || this.#isStopped || this.#clock.nowMs() >= deadlineMs) return
+      await this.#change(this.#clock.nowMs())
+    }
+    if (!this.#raftNode.isLeader) return
+    const { memberId } = this.#raftNode
     while (this.#raftNode.leader === memberId || this.#raftNode.leader === NO_MEMBER) {
       if (this.#clock.nowMs() >= deadlineMs) return
       await this.#change(deadlineMs)

@@ -12,8 +12,8 @@ export interface QuarantinePorts {
   readonly memberId: MemberId
   readonly logger: Logger
   readonly isLeader: () => boolean
-  /** Asks another member to lead. It may fail silently: it is asked again. */
-  readonly handLeadershipOver: () => void
+  /** Asks another member to lead; false when none could be asked. It may fail silently later. */
+  readonly handLeadershipOver: () => boolean
 }
 
 /** A hand-over takes a round trip; one that fails is given up after an election timeout. */
@@ -54,7 +54,6 @@ export class Quarantine {
   tick(nowMs: number): void {
     if (!this.#isCorrupt || !this.#ports.isLeader()) return
     if (this.#askedAtMs !== undefined && nowMs - this.#askedAtMs < HAND_OVER_RETRY_MS) return
-    this.#askedAtMs = nowMs
-    this.#ports.handLeadershipOver()
+    if (this.#ports.handLeadershipOver()) this.#askedAtMs = nowMs
   }
 }

@@ -169,23 +169,27 @@ export class RaftNode {
   }
 
   /**
-   * As the leader, asks the voter that is most up to date to take over. False when there is none,
-   * or one has been asked already.
+   * As the leader, asks the voter that is most up to date to take over. 'not-yet': one has been asked
+   * already, or none was heard of since the last look at the quorum, which forgets them all; ask
+   * again a tick later. 'alone': there is no other voter.
    */
-  handOver(reason: string): boolean {
+  handOver(reason: string): 'started' | 'not-yet' | 'alone' {
     const { progress } = this.#raw.status()
-    if (this.isHandingOver) return false
+    if (this.isHandingOver) return 'not-yet'
     let best: MemberId = NO_MEMBER
     let bestMatch = -1
+    let isAlone = true
     for (const [id, { match, recentActive, isLearner }] of progress) {
-      if (id === this.#raw.id || isLearner || !recentActive || match <= bestMatch) continue
+      if (id === this.#raw.id || isLearner) continue
+      isAlone = false
+      if (!recentActive || match <= bestMatch) continue
       best = id
       bestMatch = match
     }
-    if (best === NO_MEMBER) return false
+    if (best === NO_MEMBER) return isAlone ? 'alone' : 'not-yet'
     const fields = { 'transferee-member-id': best, reason }
     this.#ports.logger.info('leadership transfer starting', fields)
-    return this.transferLeadership(best).ok
+    return this.transferLeadership(best).ok ? 'started' : 'not-yet'
   }
 
   reportUnreachable(id: MemberId): void {

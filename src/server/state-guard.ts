@@ -37,7 +37,7 @@ export class StateGuard {
       memberId,
       logger,
       isLeader: () => raftNode.isLeader,
-      handLeadershipOver: () => void raftNode.handOver('its state is corrupt'),
+      handLeadershipOver: () => raftNode.handOver('its state is corrupt') === 'started',
     })
     this.#check = new CorruptionCheck(stateHash, {
       memberId,

@@ -10,7 +10,8 @@ const OTHER = '00000000000000b2'
 class Office {
   readonly memberId = SELF
   leader = SELF
-  hasHeir = true
+  heir: 'started' | 'not-yet' | 'alone' = 'started'
+  handOvers = 0
   isHandingOver = false
   readonly asked: string[] = []
 
@@ -24,8 +25,9 @@ class Office {
     return to === OTHER ? { ok: true } : { ok: false, error: 'not-voter' }
   }
 
-  handOver(): boolean {
-    return this.hasHeir
+  handOver(): 'started' | 'not-yet' | 'alone' {
+    this.handOvers++
+    return this.heir
   }
 }
 
@@ -97,7 +99,7 @@ describe('handing over', () => {
 
   test('waits for a transfer that is under way already', async () => {
     const { office, leadership } = setUp()
-    office.hasHeir = false
+    office.heir = 'not-yet'
     office.isHandingOver = true
     const done = leadership.handOver('the test wants it', 500)
     expect(await isSettled(done)).toBe(false)
@@ -116,10 +118,34 @@ describe('handing over', () => {
 
   test('has nothing to wait for without an heir, nor where another member leads', async () => {
     const { office, leadership } = setUp()
-    office.hasHeir = false
+    office.heir = 'alone'
     await leadership.handOver('the test wants it', 500)
     office.leader = OTHER
-    office.hasHeir = true
+    office.heir = 'started'
     await leadership.handOver('the test wants it', 500)
+  })
+
+  test('asks again with every tick while nobody was heard of', async () => {
+    const { office, clock, leadership } = setUp()
+    office.heir = 'not-yet'
+    const done = leadership.handOver('the test wants it', 500)
+    expect(office.handOvers).toBe(1)
+    clock.advance(100)
+    office.heir = 'started'
+    leadership.tick()
+    expect(await isSettled(done)).toBe(false)
+    expect(office.handOvers).toBe(2)
+    office.leader = OTHER
+    leadership.onLeader()
+    await done
+  })
+
+  test('gives up in the end when nobody is heard of', async () => {
+    const { office, clock, leadership } = setUp()
+    office.heir = 'not-yet'
+    const done = leadership.handOver('the test wants it', 500)
+    clock.advance(500)
+    leadership.tick()
+    await done
   })
 })

@@ -12,13 +12,17 @@ class Harness {
   readonly quarantine: Quarantine
   leads = false
   handOvers = 0
+  hasHeir = true
 
   constructor() {
     this.quarantine = new Quarantine({
       memberId: SELF,
       logger: this.logger,
       isLeader: () => this.leads,
-      handLeadershipOver: () => void this.handOvers++,
+      handLeadershipOver: () => {
+        this.handOvers++
+        return this.hasHeir
+      },
     })
   }
 }
@@ -58,4 +62,19 @@ test('it hands leadership over, and again when that failed', () => {
   harness.leads = false
   quarantine.tick(9000)
   expect(harness.handOvers).toBe(2)
+})
+
+test('it asks again at once when nobody could be asked', () => {
+  const harness = new Harness()
+  const { quarantine } = harness
+  harness.leads = true
+  harness.hasHeir = false
+  quarantine.onAlarms([corrupt(SELF)])
+  quarantine.tick(100)
+  quarantine.tick(200)
+  expect(harness.handOvers).toBe(2)
+  harness.hasHeir = true
+  quarantine.tick(300)
+  quarantine.tick(400)
+  expect(harness.handOvers).toBe(3)
 })

@@ -247,10 +247,10 @@ describe('a disk that stalls', () => {
 describe('handing over', () => {
   test('is not possible without another voter that is heard of', async () => {
     const alone = await NodeHarness.leading()
-    expect(alone.node.handOver('test')).toBe(false)
+    expect(alone.node.handOver('test')).toBe('alone')
     const silent = await NodeHarness.leadingOthers()
-    expect(silent.node.handOver('test')).toBe(true)
-    expect(silent.node.handOver('again')).toBe(false)
+    expect(silent.node.handOver('test')).toBe('started')
+    expect(silent.node.handOver('again')).toBe('not-yet')
   })
 })
 
