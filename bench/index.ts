@@ -16,6 +16,7 @@ import { benchResponsive, responsiveTable } from './responsive.ts'
 import { benchRows, rowsTable, type Row } from './rows.ts'
 import type { Target } from './server-process.ts'
 import { benchSize, sizeTable } from './size.ts'
+import { benchSoak, soakTable } from './soak.ts'
 import { findTargets } from './targets.ts'
 import { benchTxn, txnCases } from './txn.ts'
 import { benchWatchFanout, watchFanoutTable } from './watch-fanout.ts'
@@ -65,6 +66,10 @@ const benchmarks: Readonly<
     const samples = await benchWatchMemory(targets, options)
     return { samples, text: watchMemoryTable(samples) }
   },
+  async soak(targets, options) {
+    const samples = await benchSoak(targets, options)
+    return { samples, text: soakTable(targets, samples) }
+  },
   async h2load(targets, options) {
     const samples = await benchH2load(targets, options)
     return { samples, text: h2loadTable(targets, options, samples) }
@@ -81,6 +86,7 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
   responsive: ['--keys', '200000'],
   lease: ['--keys', '10000'],
   size: ['--keys', '1000000', '--rounds', '1'],
+  soak: ['--only', 'quorate', '--seconds', '1500'],
   'fail-over': ['--nodes', '3', '--rounds', '50'],
   'watch-fanout': ['--clients', '1,100,1000'],
   'watch-memory': ['--clients', '1000', '--value-bytes', '1024'],

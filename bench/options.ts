@@ -29,12 +29,12 @@ export interface Options {
 export const usage = `npm run bench [-- [all] [--report] [options]]
 npm run bench -- report FILE        the page of what "all --json FILE" wrote
 npm run bench -- put | range | txn | lease | responsive | watch-fanout | watch-memory |
-                 size | h2load | fail-over [options]
+                 size | soak | h2load | fail-over [options]
 
   --clients 1,32,256     numbers of clients to measure (watch-…: of watchers)
   --rounds 3             measure every server this often, in turns (fail-over: 50 fail-overs each)
   --nodes 1              members of each cluster (put, range, lease; fail-over: 3)
-  --seconds 5            length of one measurement
+  --seconds 5            length of one measurement (soak: 1500)
   --warm-up 1            seconds before it that do not count
   --value-bytes 256      size of a value
   --keys 100000          key space (responsive: 200000; lease: 10000; size: 1000000)
