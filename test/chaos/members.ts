@@ -9,7 +9,10 @@ import type { Site } from './ports.ts'
 const CHANGE_TIMEOUT_MS = 60_000
 const CALL_TIMEOUT_MS = 3000
 
-/** Adds a member and starts it. Resolves when the cluster knows of it. */
+/** Nobody told a newcomer about the cluster: it ends, as etcd's does, and is to be started again. */
+const NOBODY_ANSWERED = 'cannot fetch cluster info from peer urls'
+
+/** Adds a member and starts it. Resolves when it answers. */
 export async function addMember(
   site: Site,
   { isLearner }: { readonly isLearner: boolean },
@@ -27,6 +30,12 @@ export async function addMember(
   network.introduce(member.name, id)
   cluster.adopt(member)
   cluster.launchJoining(member)
+  await until(`${member.name} answers`, CHANGE_TIMEOUT_MS, async () => {
+    if (member.endedByItself && member.output.includes(NOBODY_ANSWERED)) member.relaunch()
+    const answer = await member.call('Maintenance.Status', {}, CALL_TIMEOUT_MS)
+    if (!answer.ok) throw new Error(answer.message)
+    return true
+  })
   return { member, id }
 }
 

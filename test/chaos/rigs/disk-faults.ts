@@ -113,7 +113,7 @@ function checkEnd(
   member: ClusterMember,
   { code, signal }: { readonly code: number | null; readonly signal: string | null },
 ): void {
-  if (signal === 'SIGKILL') return // by another fault
+  if (!member.endedByItself) return // another fault asked it to
   const last = member.output.trimEnd().split('\n').at(-1) ?? ''
   site.note(`${member.name} ended with ${code ?? signal}: ${last.slice(0, 300)}`)
   if (code === 1 && SENTENCE.test(last) && !/\\n\s+at /.test(last)) return
