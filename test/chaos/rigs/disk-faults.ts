@@ -23,7 +23,7 @@ const ASK_AGAIN_MS = 20
 const GOES_ON_MS = 4000
 const CONTROL_LOAD_MS = 400
 /** What an operator may be told when a disk fails, in one line of the log. */
-const SENTENCE = /failed: |is not writable: |is corrupt: |cannot /
+const SENTENCE = /failed: |is not writable: |is corrupt: |are missing|cannot /
 
 function imageOf(site: Site, member: ClusterMember): Ext4Volume | undefined {
   const volume = volumeOf(site, member)
