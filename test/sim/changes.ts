@@ -40,17 +40,23 @@ export class Changes {
   /** Starts what was added though nobody heard so, and goes for good what was removed. */
   async reconcile(): Promise<void> {
     const { members } = this.#commons
-    for (const member of members) {
-      const answer = await this.#ask(member, 'Cluster.MemberList', { linearizable: false })
-      if (answer.type !== 'answered') continue
-      const { members: listed = [] } = answer.response as MemberListResponseInput
-      const all = listed as unknown as readonly ClusterMember[]
+    for (const member of members.slice()) {
+      const all = await this.#membersAt(member)
       for (const one of all) {
         if (members.some(({ id }) => id === one.id)) continue
         const number = Number(one.peerUrls[0]?.split(':').at(-1))
         this.#join(number, one, all)
       }
     }
+  }
+
+  /** One that starts may need the vote of another that nobody has started. */
+  async #membersAt(member: SimMember): Promise<readonly ClusterMember[]> {
+    if (member.state === 'starting') return member.peekMembers()
+    const answer = await this.#ask(member, 'Cluster.MemberList', { linearizable: false })
+    if (answer.type !== 'answered') return []
+    const { members: listed = [] } = answer.response as MemberListResponseInput
+    return listed as unknown as readonly ClusterMember[]
   }
 
   leader(): SimMember | undefined {

@@ -119,6 +119,8 @@ export type Fault = { readonly atMs: number } & (
       readonly overtakings: number
       readonly forMs: number
     }
+  /** Who comes to lead, and who asks for a read, hears once more what it was told long before. */
+  | { readonly kind: 'old-news'; readonly forMs: number }
   | {
       readonly kind: 'delay-spike'
       readonly target: Target
@@ -158,6 +160,16 @@ export type Fault = { readonly atMs: number } & (
       readonly downMs: number
       readonly keeps: number
     }
+  /**
+   * Somebody hears nothing from the moment on when a change of members begins: the learner that gets a
+   * vote; or a voter while another one is added, which is asked to lead.
+   */
+  | {
+      readonly kind: 'cut-in-change'
+      readonly change: 'add-voter' | 'promote'
+      readonly target: number
+      readonly forMs: number
+    }
   /** It is promoted by several at once, or removed meanwhile. */
   | { readonly kind: 'promote-race'; readonly removes: boolean; readonly afterMs: number }
   /** It is removed while it is down, and comes back with its disk. */
@@ -181,6 +193,7 @@ const CHANGES: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'remove',
   'wipe',
   'crash-in-change',
+  'cut-in-change',
   'promote-race',
   'remove-dead',
   'damage',
@@ -305,6 +318,8 @@ export const PROFILES = {
     members: [2, 3, 3, 5],
     perMinute: {
       'hostile-network': 25,
+      'old-news': 8,
+      'short-reigns': 4,
       'reset-link': 6,
       isolate: 5,
       crash: 6,
@@ -366,6 +381,7 @@ export const PROFILES = {
       remove: 4,
       wipe: 3,
       'crash-in-change': 2,
+      'cut-in-change': 4,
       'promote-race': 2,
       'remove-dead': 2,
       crash: 4,
@@ -590,6 +606,12 @@ function faultOf(
         overtakings: draws.pick([0, 0.02, 0.3]),
         forMs: forMs(),
       }
+    case 'old-news':
+      return {
+        kind,
+        atMs,
+        forMs: Math.round(draws.pick([7000, 20_000]) * (0.5 + draws.fraction())),
+      }
     case 'delay-spike':
       return { kind, atMs, target: target(), delayMs: draws.pick([150, 900, 3000]), forMs: forMs() }
     case 'swizzle':
@@ -633,6 +655,14 @@ function faultOf(
         afterMs: draws.pick([0, 2, 10, 60]) * draws.fraction(),
         downMs: forMs(),
         keeps: draws.below(2 ** 16),
+      }
+    case 'cut-in-change':
+      return {
+        kind,
+        atMs,
+        change: draws.pick(['add-voter', 'promote']),
+        target: draws.below(members),
+        forMs: Math.round(draws.pick([800, 2500, 7000]) * (0.5 + draws.fraction())),
       }
     case 'promote-race':
       return { kind, atMs, removes: draws.chance(0.5), afterMs: draws.pick([10, 500, 3000]) }

@@ -8,6 +8,11 @@ import { ELECTION_MS, type PowerCut, type SimMember } from './member.ts'
 import { ShortReigns } from './short-reigns.ts'
 import type { Commons } from './workload.ts'
 
+/** How long who joins has to catch up. */
+const NEWCOMER_MS = 1500
+/** Most of those who ask for a read hear nothing old. */
+const ASKS_RETOLD = 0.1
+
 type Link = readonly [SimMember, SimMember]
 
 export class Faults {
@@ -121,12 +126,7 @@ export class Faults {
       }
       case 'isolate': {
         const member = this.#pick(fault.target)
-        const others = this.#commons.members.filter((one) => one !== member)
-        const links = others.flatMap((other): Link[] => [
-          ...(fault.way === 'out' ? [] : [[other, member] as const]),
-          ...(fault.way === 'in' ? [] : [[member, other] as const]),
-        ])
-        return this.#cut(links, fault.way !== 'both', fault.forMs)
+        return this.#cut(this.#linksOf(member, fault.way), fault.way !== 'both', fault.forMs)
       }
       case 'partition': {
         const inside = this.#commons.members.filter((_, i) => ((fault.sides >> i) & 1) === 1)
@@ -148,6 +148,8 @@ export class Faults {
         return this.#slow(fault.factor, fault.forMs)
       case 'hostile-network':
         return this.#beHostile(fault.duplicates, fault.overtakings, fault.forMs)
+      case 'old-news':
+        return this.#retell(fault.atMs, fault.forMs)
       case 'swizzle':
         return this.#swizzle(fault.keeps, fault.forMs)
       case 'delay-spike': {
@@ -218,6 +220,8 @@ export class Faults {
       }
       case 'crash-in-change':
         return this.#crashInChange(fault)
+      case 'cut-in-change':
+        return this.#cutInChange(fault)
       case 'promote-race':
         return this.#changes.promoteRace(fault.removes, fault.afterMs)
       case 'remove-dead':
@@ -346,9 +350,51 @@ export class Faults {
     await Promise.all([begun, this.#crashAll(keeps, keeps >> 3, downMs)])
   }
 
+  async #cutInChange(fault: Extract<Fault, { kind: 'cut-in-change' }>): Promise<void> {
+    const { invariants, census } = this.#commons.around
+    const isPromotion = fault.change === 'promote'
+    const deaf = isPromotion ? await this.#readyLearner() : this.#pick(fault.target)
+    if (deaf === undefined || deaf.isLeader) return
+    let cut = Promise.resolve()
+    const stop = invariants.moments.listen((moment) => {
+      if (moment !== 'changes members' || this.#isOver) return
+      stop()
+      census.count('cut off when a change of members began')
+      cut = this.#cut(this.#linksOf(deaf), false, fault.forMs)
+    })
+    if (isPromotion) await this.#changes.promote(deaf)
+    else await this.#letLead(await this.#changes.add(false))
+    stop()
+    await cut
+  }
+
+  async #readyLearner(): Promise<SimMember | undefined> {
+    const known = this.#learner()
+    if (known !== undefined) return known
+    const added = await this.#changes.add(true)
+    await this.#wait(NEWCOMER_MS)
+    return added
+  }
+
+  async #letLead(newcomer: SimMember | undefined): Promise<void> {
+    for (let attempt = 0; attempt < 4 && !this.#isOver; attempt++) {
+      if (newcomer === undefined || newcomer.isLeader) return
+      await this.#wait(NEWCOMER_MS / 4)
+      await this.#changes.transfer(newcomer)
+    }
+  }
+
   #learner(): SimMember | undefined {
     const learners = this.#changes.leader()?.status?.learners ?? []
     return this.#commons.members.find(({ id }) => learners.includes(id))
+  }
+
+  #linksOf(member: SimMember, way: 'both' | 'in' | 'out' = 'both'): Link[] {
+    const others = this.#commons.members.filter((one) => one !== member)
+    return others.flatMap((other): Link[] => [
+      ...(way === 'out' ? [] : [[other, member] as const]),
+      ...(way === 'in' ? [] : [[member, other] as const]),
+    ])
   }
 
   async #cut(links: readonly Link[], isOneWay: boolean, forMs: number): Promise<void> {
@@ -406,6 +452,18 @@ export class Faults {
   /** Another voter leads soon, if there is one. */
   transferAway(): Promise<void> {
     return this.#changes.transferAway()
+  }
+
+  async #retell(atMs: number, forMs: number): Promise<void> {
+    const { invariants, network, plan } = this.#commons.around
+    const draws = new Draws(plan.seed, `old news ${atMs}`)
+    network.keepsNews = true
+    const stop = invariants.moments.listen((moment, id) => {
+      const chance = moment === 'leads' ? 1 : moment === 'asks' ? ASKS_RETOLD : 0
+      if (chance > 0 && !this.#isOver && draws.chance(chance)) network.retell(id)
+    })
+    await this.#wait(forMs)
+    stop()
   }
 
   async #beHostile(duplicates: number, overtakings: number, forMs: number): Promise<void> {

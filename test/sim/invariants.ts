@@ -1,6 +1,6 @@
 /**
  * What must hold at every step, whatever clients see: one leader in a term, and a leader is a voter
- * and has all that was committed; entries of equal index and term are equal, and so are those before
+ * that a majority has voted for, and has all that was committed; entries of equal index and term are equal, and so are those before
  * them; what was committed at an index stays; nobody votes twice or forgets a term that it acted in;
  * one membership change at a time; equal state at equal applied index; a revision is made of the
  * same changes wherever and however often it is applied. What must be on disk: promises.ts.
@@ -160,12 +160,23 @@ export class Invariants {
     if (!voters.includes(id) && !votersOutgoing.includes(id)) {
       this.#report('leader-without-vote', `${owner.name} leads in term ${term} and is no voter`)
     }
+    for (const half of [voters, votersOutgoing]) this.#electedBy(half, raw, owner)
     const isMissing = lastIndex < index
     const found = index >= firstIndex ? raw.entry(index)?.term : committed?.term
     if (committed === undefined || (!isMissing && found === committed.term)) return
     this.#report(
       'leader-incomplete',
       `${owner.name} leads in term ${term} without entry ${index} of term ${committed.term}, which ${committed.by} had as committed`,
+    )
+  }
+
+  /** More than half of them have voted for it, whatever it has counted. */
+  #electedBy(half: readonly MemberId[], { id, term }: RawNode, owner: Owner): void {
+    const votes = half.filter((one) => one === id || this.#votes.get(`${one}/${term}`) === id)
+    if (half.length === 0 || votes.length > half.length / 2) return
+    this.#report(
+      'leader-by-minority',
+      `${owner.name} leads in term ${term} by ${votes.length} votes of ${half.length}`,
     )
   }
 

@@ -279,6 +279,27 @@ export class SimMember {
     return () => this.#mourners.delete(onGone)
   }
 
+  /** Who is in the cluster, as far as one has applied it that does not serve yet. */
+  peekMembers(): Promise<readonly ClusterMember[]> {
+    const owner = this.#owner
+    const test = this.#test
+    if (this.state !== 'starting' || owner === undefined || test === undefined) {
+      return Promise.resolve([])
+    }
+    return new Promise((resolve) => {
+      const onGone = (): void => resolve([])
+      const finish = (members: readonly ClusterMember[]): void => {
+        this.#mourners.delete(onGone)
+        resolve(members)
+      }
+      this.#mourners.add(onGone)
+      this.#around.world.soon(owner, 'members', () => {
+        const list = test.call<{ members?: readonly ClusterMember[] }>('Cluster.MemberList', {})
+        void list.then(({ members = [] }) => finish(members), onGone)
+      })
+    })
+  }
+
   async #boot(owner: Owner): Promise<void> {
     const { world, plan, network, invariants, report } = this.#around
     const random = new Draws(plan.seed, `member ${this.number} life ${this.#lives}`)

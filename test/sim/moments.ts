@@ -21,7 +21,8 @@ export const MOMENTS = [
   'has cut history',
 ] as const
 
-export type Moment = (typeof MOMENTS)[number]
+/** Too frequent for an ambush: a member asks its leader whether it may read. */
+export type Moment = (typeof MOMENTS)[number] | 'asks'
 
 type Listener = (moment: Moment, id: MemberId) => void
 
@@ -49,6 +50,7 @@ export class Moments {
   #momentsOf(raw: RawNode, { messages, append, snapshot, softState, ...ready }: Ready): Moment[] {
     const moments: Moment[] = []
     for (const { type, ...message } of messages) {
+      if (type === 'MsgReadIndex') moments.push('asks')
       const isGranted = 'reject' in message && !message.reject
       if (type === 'MsgVoteResp' && isGranted) moments.push('votes')
       if (type === 'MsgAppResp' && isGranted) moments.push('accepts')

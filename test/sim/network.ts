@@ -31,6 +31,9 @@ const ONCE: ReadonlySet<Message['type']> = new Set(['MsgProp', 'MsgPropRefused']
 /** How late what is sent twice or overtaken comes, on average: within an election, or far behind. */
 const LATE_MS = [2, 30, 400] as const
 
+/** So many of the answers that a member got lately may come to it once more. */
+const NEWS_MAX = 100
+
 /** The longest that anything is on its way, in mean times and in milliseconds. */
 const LONGEST = 20
 const LONGEST_MS = 6000
@@ -42,6 +45,8 @@ export class SimNetwork {
   /** How often messages come twice, or long after later ones: no transport of ours does that. */
   duplicates = 0
   overtakings = 0
+  /** What members are told is kept, to be told again. */
+  keepsNews = false
   /** Snapshots on their way now. */
   snapshots = 0
   readonly #world: World
@@ -49,6 +54,7 @@ export class SimNetwork {
   readonly #delays: Draws
   readonly #losses: Draws
   readonly #hostility: Draws
+  readonly #news = new Map<MemberId, Message[]>()
   readonly #receivers = new Map<MemberId, Receiver>()
   /** By how much more messages from and to a member take. */
   readonly #spikes = new Map<MemberId, number>()
@@ -104,6 +110,7 @@ export class SimNetwork {
     for (const link of [...this.#clogged.keys()]) this.#unclog(link)
     this.duplicates = 0
     this.overtakings = 0
+    this.keepsNews = false
     this.loss = 0
     this.setSlowness(1)
   }
@@ -202,6 +209,21 @@ export class SimNetwork {
     return true
   }
 
+  /** Answers of earlier terms, and of earlier lives, come to the member once more, in any order. */
+  retell(id: MemberId): void {
+    for (const message of this.#news.get(id) ?? []) {
+      if (!this.#hostility.chance(0.5)) continue
+      this.#census.count('answer of long ago delivered again')
+      this.#deliverLater(message)
+    }
+  }
+
+  #remember(message: Message): void {
+    if (!this.keepsNews || !message.type.endsWith('Resp')) return
+    const known = this.#news.get(message.to) ?? []
+    this.#news.set(message.to, [...known.slice(1 - NEWS_MAX), copyOf(message)])
+  }
+
   /** To whoever this member is by then, whatever became of the connection. */
   #deliverLater(message: Message): void {
     const { outside } = this.#world
@@ -233,6 +255,7 @@ export class SimNetwork {
           )
         )
           return
+        this.#remember(message)
         if (this.#isLate(message)) return
         world.hand(owner, 'message', () => events.onMessage(message))
       },

@@ -25,7 +25,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'raft/raft.ts',
     was: 'new ForwardedReads(this.#random.below(2 ** 32).toString(16))',
     is: "new ForwardedReads('')",
-    profile: 'elections',
+    profile: 'hostile-network',
   },
   {
     name: 'read-before-own-commit',

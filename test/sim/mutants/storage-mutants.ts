@@ -82,7 +82,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'hole-in-log',
-    bug: 'a log with a hole is opened (LevelDB drops what it cannot read)',
+    bug: 'a log is taken to end where it cannot be read (LevelDB drops what it cannot read)',
     file: 'storage/raft-log-store.ts',
     was: '  if (problem !== undefined) return problem\n  replay.add(block, block.checksum)',
     is: '  if (problem !== undefined) return undefined\n  replay.add(block, block.checksum)',
@@ -91,6 +91,12 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         file: 'storage/raft-log-store.ts',
         was: "if (typeof block === 'string') return `${where} cannot be read: ${block}`",
         is: "if (typeof block === 'string') return undefined",
+      },
+      // Else the mark beside the log tells.
+      {
+        file: 'storage/raft-log-store.ts',
+        was: '  if (mark.sequence > lastSequence) {',
+        is: '  if (mark.sequence > Infinity) {',
       },
     ],
     profile: 'bad-disks',
