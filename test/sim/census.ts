@@ -61,6 +61,7 @@ export const RARE = [
   'watch resumed on another member',
   'progress asked for and told',
   'lease that outlived leaders',
+  'leader that handed over and was not reached',
   'hash of a history found again',
   'restart that replayed the log',
   'divergent log entries replaced',

@@ -148,6 +148,8 @@ export type Fault = { readonly atMs: number } & (
       readonly restarts: boolean
     }
   | { readonly kind: 'transfer'; readonly to: number }
+  /** Who hands over is cut off until the next leader is at work (old-office.ts). */
+  | { readonly kind: 'old-office'; readonly forMs: number }
   | { readonly kind: 'add-learner'; readonly promoteAfterMs: number }
   | { readonly kind: 'add-voter' }
   | { readonly kind: 'remove'; readonly target: Target }
@@ -315,14 +317,15 @@ export const PROFILES = {
   /** Raft is safe whatever becomes of its messages. */
   'hostile-network': {
     share: 1,
-    members: [2, 3, 3, 5],
+    members: [2, 3, 3, 5, 5],
     perMinute: {
       'hostile-network': 25,
-      'old-news': 8,
+      'old-news': 10,
       'short-reigns': 4,
+      ambush: 6,
       'reset-link': 6,
       isolate: 5,
-      crash: 6,
+      crash: 20,
       pause: 3,
       transfer: 4,
       'delay-spike': 3,
@@ -332,7 +335,9 @@ export const PROFILES = {
     snapshotCounts: [5, 50],
     losses: [0, 0.05],
     latenciesMs: [1, 10],
-    diskMs: [0.1, 5, 15],
+    diskMs: [0.1, 5, 15, 40],
+    preVote: 0.5,
+    messageBytes: [undefined, undefined, 1, 200],
   },
   'bad-disks': {
     share: 2,
@@ -365,6 +370,7 @@ export const PROFILES = {
       'clock-jump': 5,
       'delay-spike': 4,
       transfer: 8,
+      'old-office': 6,
       'slow-network': 4,
     },
     snapshotCounts: [10, 1000],
@@ -638,6 +644,8 @@ function faultOf(
       }
     case 'clock-rate':
       return { kind, atMs, target: target(), rate: draws.pick([0.5, 0.7, 1, 1.4, 2]) }
+    case 'old-office':
+      return { kind, atMs, forMs: draws.between(300, 900) }
     case 'transfer':
       return { kind, atMs, to: draws.below(members) }
     case 'add-learner':

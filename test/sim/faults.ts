@@ -5,13 +5,14 @@ import { Draws } from './draws.ts'
 import type { Fault, Target } from './fault-plan.ts'
 import { strikeOf } from './strikes.ts'
 import { ELECTION_MS, type PowerCut, type SimMember } from './member.ts'
+import { handOverUnheard } from './old-office.ts'
 import { ShortReigns } from './short-reigns.ts'
 import type { Commons } from './workload.ts'
 
 /** How long who joins has to catch up. */
 const NEWCOMER_MS = 1500
-/** Most of those who ask for a read hear nothing old. */
-const ASKS_RETOLD = 0.1
+/** How many of those who ask for a read hear old answers. */
+const ASKS_RETOLD = 0.5
 
 type Link = readonly [SimMember, SimMember]
 
@@ -205,6 +206,14 @@ export class Faults {
       }
       case 'transfer':
         return this.#changes.transfer(this.#pick(fault.to))
+      case 'old-office': {
+        const { atMs, forMs } = fault
+        const cutOff = (one: SimMember): Promise<void> =>
+          this.#cut(this.#linksOf(one), false, forMs)
+        const wait = (ms: number): Promise<void> => this.#wait(ms)
+        const office = { commons: this.#commons, changes: this.#changes, atMs, forMs, cutOff, wait }
+        return handOverUnheard(office)
+      }
       case 'add-learner': {
         const learner = await this.#changes.add(true)
         await this.#wait(fault.promoteAfterMs)
@@ -399,6 +408,7 @@ export class Faults {
 
   async #cut(links: readonly Link[], isOneWay: boolean, forMs: number): Promise<void> {
     const { network, census } = this.#commons.around
+    if (this.#isOver) return
     if (isOneWay) census.count('one-way cut')
     for (const [from, to] of links) network.cut(from.id, to.id)
     await this.#wait(forMs)

@@ -31,8 +31,9 @@ const ONCE: ReadonlySet<Message['type']> = new Set(['MsgProp', 'MsgPropRefused']
 /** How late what is sent twice or overtaken comes, on average: within an election, or far behind. */
 const LATE_MS = [2, 30, 400] as const
 
-/** So many of the answers that a member got lately may come to it once more. */
-const NEWS_MAX = 100
+/** So many answers of each kind, old and new, may come to a member once more, or at last. */
+const NEWS_MAX = 40
+const RETOLD_LATENCIES = 2
 
 /** The longest that anything is on its way, in mean times and in milliseconds. */
 const LONGEST = 20
@@ -54,7 +55,8 @@ export class SimNetwork {
   readonly #delays: Draws
   readonly #losses: Draws
   readonly #hostility: Draws
-  readonly #news = new Map<MemberId, Message[]>()
+  /** By whom they are for, and their type. */
+  readonly #news = new Map<string, Message[]>()
   readonly #receivers = new Map<MemberId, Receiver>()
   /** By how much more messages from and to a member take. */
   readonly #spikes = new Map<MemberId, number>()
@@ -209,35 +211,41 @@ export class SimNetwork {
     return true
   }
 
-  /** Answers of earlier terms, and of earlier lives, come to the member once more, in any order. */
+  /** Answers of earlier terms, and to earlier lives, come to the member once more, in any order. */
   retell(id: MemberId): void {
-    for (const message of this.#news.get(id) ?? []) {
-      if (!this.#hostility.chance(0.5)) continue
-      this.#census.count('answer of long ago delivered again')
-      this.#deliverLater(message)
+    const meanMs = RETOLD_LATENCIES * this.#latencyMs
+    for (const [name, messages] of this.#news) {
+      if (!name.startsWith(id)) continue
+      for (const message of messages) {
+        if (!this.#hostility.chance(0.5)) continue
+        this.#census.count('answer of long ago delivered again')
+        this.#deliverLater(message, meanMs)
+      }
     }
   }
 
-  #remember(message: Message): void {
-    if (!this.keepsNews || !message.type.endsWith('Resp')) return
-    const known = this.#news.get(message.to) ?? []
-    this.#news.set(message.to, [...known.slice(1 - NEWS_MAX), copyOf(message)])
+  remember(messages: readonly Message[]): void {
+    if (!this.keepsNews) return
+    for (const message of messages) {
+      const { type, to } = message
+      if (!type.endsWith('Resp')) continue
+      const name = `${to} ${type}`
+      const known = this.#news.get(name) ?? []
+      this.#news.set(name, known)
+      const place = known.length < NEWS_MAX ? known.length : this.#hostility.below(NEWS_MAX)
+      known[place] = copyOf(message)
+    }
   }
 
   /** To whoever this member is by then, whatever became of the connection. */
-  #deliverLater(message: Message): void {
+  #deliverLater(message: Message, meanMs: number = this.#hostility.pick(LATE_MS)): void {
     const { outside } = this.#world
-    this.#world.after(
-      outside,
-      this.#hostility.exponential(this.#hostility.pick(LATE_MS)),
-      'late message',
-      () => {
-        const receiver = this.#receivers.get(message.to)
-        if (receiver === undefined || receiver.owner.isDead) return
-        if (this.inner.open(message.from, message.to) === undefined) return
-        this.#world.hand(receiver.owner, 'message', () => receiver.events.onMessage(message))
-      },
-    )
+    this.#world.after(outside, this.#hostility.exponential(meanMs), 'late message', () => {
+      const receiver = this.#receivers.get(message.to)
+      if (receiver === undefined || receiver.owner.isDead) return
+      if (this.inner.open(message.from, message.to) === undefined) return
+      this.#world.hand(receiver.owner, 'message', () => receiver.events.onMessage(message))
+    })
   }
 
   #arriving(owner: Owner, events: TransportEvents): TransportEvents {
@@ -255,7 +263,6 @@ export class SimNetwork {
           )
         )
           return
-        this.#remember(message)
         if (this.#isLate(message)) return
         world.hand(owner, 'message', () => events.onMessage(message))
       },
@@ -328,6 +335,7 @@ class OwnedTransport implements Transport {
   }
 
   send(messages: Parameters<Transport['send']>[0]): void {
+    this.#network.remember(messages)
     this.#inner.send(messages)
   }
 

@@ -102,7 +102,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     was: `    if (term !== entry.term) return { ok: false, error: 'leader-changed' }
     for (`,
     is: '    for (',
-    profile: 'elections',
+    profile: 'stale-leader',
   },
   {
     name: 'key-stays-on-lease',
