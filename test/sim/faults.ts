@@ -469,8 +469,9 @@ export class Faults {
     const draws = new Draws(plan.seed, `old news ${atMs}`)
     network.keepsNews = true
     const stop = invariants.moments.listen((moment, id) => {
-      const chance = moment === 'leads' ? 1 : moment === 'asks' ? ASKS_RETOLD : 0
-      if (chance > 0 && !this.#isOver && draws.chance(chance)) network.retell(id)
+      if (this.#isOver) return
+      if (moment === 'leads') network.retell(id, false)
+      if (moment === 'asks' && draws.chance(ASKS_RETOLD)) network.retell(id, true)
     })
     await this.#wait(forMs)
     stop()

@@ -33,6 +33,13 @@ const LATE_MS = [2, 30, 400] as const
 
 /** So many answers of each kind, old and new, may come to a member once more, or at last. */
 const NEWS_MAX = 40
+const NEWS: ReadonlySet<Message['type']> = new Set([
+  'MsgAppResp',
+  'MsgVoteResp',
+  'MsgPreVoteResp',
+  'MsgHeartbeatResp',
+  'MsgReadIndexResp',
+])
 const RETOLD_LATENCIES = 2
 
 /** The longest that anything is on its way, in mean times and in milliseconds. */
@@ -212,11 +219,11 @@ export class SimNetwork {
   }
 
   /** Answers of earlier terms, and to earlier lives, come to the member once more, in any order. */
-  retell(id: MemberId): void {
+  retell(id: MemberId, ofReads: boolean): void {
     const meanMs = RETOLD_LATENCIES * this.#latencyMs
-    for (const [name, messages] of this.#news) {
-      if (!name.startsWith(id)) continue
-      for (const message of messages) {
+    for (const type of NEWS) {
+      if ((type === 'MsgReadIndexResp') !== ofReads) continue
+      for (const message of this.#news.get(`${id} ${type}`) ?? []) {
         if (!this.#hostility.chance(0.5)) continue
         this.#census.count('answer of long ago delivered again')
         this.#deliverLater(message, meanMs)
@@ -228,7 +235,7 @@ export class SimNetwork {
     if (!this.keepsNews) return
     for (const message of messages) {
       const { type, to } = message
-      if (!type.endsWith('Resp')) continue
+      if (!NEWS.has(type)) continue
       const name = `${to} ${type}`
       const known = this.#news.get(name) ?? []
       this.#news.set(name, known)

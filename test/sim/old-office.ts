@@ -2,7 +2,7 @@
  * A leader hands over and is not reached for a moment: what it had to say about a lease comes when
  * the next one has been asked to renew it. And soon another member leads.
  *
- *     grant ──── transfer, cut off ── renewal ── comes back ── transfer ──── still there?
+ *     grant ──── transfer, cut off ── renewal ── comes back ── transfer ──── what is left?
  */
 
 import type { Changes } from './changes.ts'
@@ -56,6 +56,8 @@ export async function handOverUnheard(office: OldOffice): Promise<void> {
   if (renewed.type !== 'ok') return
   await wait(300 * draws.fraction())
   await changes.transferAway()
-  await wait((TTL_S - 2) * 1000)
-  await ask({ type: 'lease-time-to-live', lease })
+  for (let second = 1; second < TTL_S; second += 2) {
+    await wait(2000 * draws.fraction())
+    await ask({ type: 'lease-time-to-live', lease })
+  }
 }

@@ -1,4 +1,8 @@
-/** Bugs of leases and locks. */
+/**
+ * Bugs of leases and locks. Not here: a keep-alive that is answered though the lease was revoked
+ * while it waited (etcd PR 20615). Nobody outside can tell: the lease was there when the call began,
+ * so the renewal may have come first. test/server/lease-loop.test.ts sees it.
+ */
 
 import type { Mutant } from './mutant.ts'
 
@@ -56,16 +60,6 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     is: "      const askedMs = clock.nowMs()\n      const outcome = (confirmRead, 'ready')",
   },
   {
-    name: 'renewed-after-revoke',
-    unseen:
-      'nobody can tell: the lease was there when the call began, so the renewal may have come first; a test of the lease loop shows it',
-    bug: 'a keep-alive is answered for a lease that was revoked meanwhile (etcd PR 20615)',
-    file: 'server/lease-loop.ts',
-    was: `      if (this.#table.get(lease.id) !== lease) return { ok: false, error: 'lease-not-found' }
-`,
-    is: '',
-  },
-  {
     name: 'expired-is-renewed',
     bug: 'a lease that is being revoked because it has expired is renewed (etcd PR 20615)',
     file: 'lease/lessor.ts',
@@ -102,7 +96,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     was: `    if (term !== entry.term) return { ok: false, error: 'leader-changed' }
     for (`,
     is: '    for (',
-    profile: 'stale-leader',
+    profile: 'broken-network',
   },
   {
     name: 'key-stays-on-lease',

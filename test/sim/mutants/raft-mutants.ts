@@ -83,8 +83,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'raft/votes.ts',
     was: 'const granted = free && ',
     is: 'const granted = free && raft.promotable && ',
-    unseen:
-      'hardly ever does an election hang on that one vote to the end; test/raft/paper-thesis.test.ts sees it',
+    profile: 'churn',
   },
   {
     name: 'two-conf-changes',
