@@ -17,8 +17,6 @@ export interface Mutant extends Patch {
   readonly also?: readonly Patch[]
   /** The faults among which it shows; all profiles, each as often as usual, when left out. */
   readonly profile?: ProfileName
-  /** Why no schedule of the simulator can show it, and what shows it instead. */
-  readonly unseen?: string
 }
 
 export function patchesOf({ file, was, is, also = [] }: Mutant): Patch[] {

@@ -35,13 +35,13 @@ function nameOf(row: string): string {
   return row.split('|')[1]?.trim() ?? ''
 }
 
-function rowOf({ name, bug, unseen }: Mutant, outcome: Outcome): string {
-  return `| ${[name, bug, ...cells(outcome, unseen)].join(' | ')} |`
+function rowOf({ name, bug }: Mutant, outcome: Outcome): string {
+  return `| ${[name, bug, ...cells(outcome)].join(' | ')} |`
 }
 
-function cells(outcome: Outcome, unseen: string | undefined): string[] {
+function cells(outcome: Outcome): string[] {
   if (outcome.type === 'survived') {
-    return [unseen ?? '**survives**', `${outcome.schedules} without`, '']
+    return ['**survives**', `${outcome.schedules} without`, '']
   }
   const { by, schedules, seed, profile } = outcome
   return [by, String(schedules), `${seed}, ${profile}`]
