@@ -57,6 +57,7 @@ export class RecordCache {
 
   get(main: number, sub: number): EncodedKeyValue | undefined {
     const name = nameOf(main, sub)
+    if (name === undefined) return undefined
     const record = this.#young.records.get(name)
     if (record !== undefined) return record
     const older = this.#old.records.get(name)
@@ -66,8 +67,9 @@ export class RecordCache {
 
   /** What `get` does not have; the cache copies it. */
   add(main: number, sub: number, record: EncodedKeyValue): void {
-    if (sub >= SUBS || main > MAIN_MAX || record.length > RECORD_BYTES_MAX) return
-    this.#keep(nameOf(main, sub), record)
+    const name = nameOf(main, sub)
+    if (name === undefined || record.length > RECORD_BYTES_MAX) return
+    this.#keep(name, record)
   }
 
   clear(): void {
@@ -83,7 +85,11 @@ export class RecordCache {
   }
 }
 
-/** Most have sub 0 and so a small integer, which a map finds fastest. */
-function nameOf(main: number, sub: number): number {
+/**
+ * One number for a revision, and no other revision's; undefined for the few that have none. Most
+ * have sub 0 and so a small integer, which a map finds fastest.
+ */
+function nameOf(main: number, sub: number): number | undefined {
+  if (sub >= SUBS || main > MAIN_MAX) return undefined
   return sub === 0 ? main : -(main * SUBS + sub)
 }

@@ -4,6 +4,7 @@
  */
 
 import { pack, unpack } from 'msgpackr'
+import { assert } from '../base/assert.ts'
 import type { LeaseState } from '../lease/lease-table.ts'
 import { isCount, isFlag, isId } from '../peer/field.ts'
 import type { Peer } from '../peer/ports.ts'
@@ -65,6 +66,7 @@ export function initialCheckpoint(clusterId: string, memberId: MemberId): Checkp
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  assert(isCheckpoint(checkpoint), 'a checkpoint can be read again')
   return pack(checkpoint)
 }
 
@@ -88,6 +90,8 @@ function tryUnpack(bytes: Uint8Array): unknown {
   }
 }
 
+const HEX_ID = /^[0-9a-f]{16}$/
+
 type Fields<Type> = { readonly [Name in keyof Type]: unknown }
 
 /** Whether every field is of its kind. What they say together is not looked at. */
@@ -101,7 +105,7 @@ function isCheckpoint(value: Fields<Checkpoint>): boolean {
     [compactedRevision, finishedCompactRevision].every((mark) => mark === -1 || isCount(mark)) &&
     isObject<ConfState>(confState, isConfState) &&
     isObject<MembershipState>(membership, isMembership) &&
-    isListOf<Alarm>(value.alarms, ({ memberId, type }) => isId(memberId) && isCount(type)) &&
+    isListOf<Alarm>(value.alarms, isAlarm) &&
     isListOf<LeaseState>(value.leases, isLease) &&
     isFlag(value.installed) &&
     (value.joinedPeers === undefined ||
@@ -129,6 +133,11 @@ function isMembership({ members, removed, clusterVersion }: Fields<MembershipSta
 function isMember({ id, name, peerUrls, clientUrls, isLearner }: Fields<Member>): boolean {
   const areTexts = typeof name === 'string' && isTexts(peerUrls) && isTexts(clientUrls)
   return isId(id) && areTexts && isFlag(isLearner)
+}
+
+/** A client may name any member, no member too, and any type, also one that this version lacks. */
+function isAlarm({ memberId, type }: Fields<Alarm>): boolean {
+  return typeof memberId === 'string' && HEX_ID.test(memberId) && Number.isSafeInteger(type)
 }
 
 function isLease({ id, ttl, grantIndex, remainingTtl }: Fields<LeaseState>): boolean {

@@ -16,7 +16,10 @@ function recordOf(main: number, sub: number, length: number): Uint8Array {
 
 const revision = fc.record({
   main: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constantFrom(2 ** 31, 2 ** 44, 2 ** 53 - 1)),
-  sub: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constantFrom(2047, 2048, 100_000)),
+  sub: fc.oneof(
+    fc.integer({ min: 0, max: 3 }),
+    fc.constantFrom(2047, 2048, 2049, 2050, 4097, 100_000),
+  ),
 })
 const length = fc.oneof(fc.integer({ min: 0, max: 400 }), fc.constantFrom(16_384, 16_385, 300_000))
 
@@ -47,6 +50,15 @@ describe('RecordCache', () => {
       ),
       { numRuns: 300 },
     )
+  })
+
+  test('never gives a record of another revision, however many changes one has', () => {
+    const cache = new RecordCache(1024 * 1024)
+    for (const sub of [1, 2]) cache.add(6, sub, recordOf(6, sub, 20))
+    for (const sub of [2048 + 1, 2048 + 2]) expect(cache.get(5, sub)).toBeUndefined()
+    cache.add(5, 2048 + 1, recordOf(5, 2049, 20))
+    expect(cache.get(6, 1)).toEqual(recordOf(6, 1, 20))
+    expect(cache.get(2 ** 53 - 1, 1)).toBeUndefined()
   })
 
   test('keeps what is read again, and forgets what is not', () => {

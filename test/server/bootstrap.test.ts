@@ -352,7 +352,7 @@ describe('what is refused', () => {
   test('a checkpoint of a format not known', async () => {
     const disks = await used(3, 3)
     const initial = initialCheckpoint(CLUSTER_ID, MEMBER_ID)
-    disks.state.saveCheckpoint(encodeCheckpoint({ ...initial, format: 99 as never }))
+    disks.state.saveCheckpoint(pack({ ...initial, format: 99 as never }))
     expect(await refusal(disks)).toMatch(/format that this version cannot read/)
   })
 

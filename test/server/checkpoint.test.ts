@@ -29,6 +29,19 @@ test.each(Object.keys(full))('a checkpoint whose %s is of another kind is none',
   else expect(decoded).toBeUndefined()
 })
 
+test('alarms are whatever a client may raise', () => {
+  for (const memberId of ['0000000000000000', 'ffffffffffffffff', MEMBER_ID]) {
+    for (const type of [-(2 ** 31), -1, 0, 1, 2, 7, 2 ** 31 - 1]) {
+      const checkpoint = { ...full, alarms: [{ memberId, type }] }
+      expect(decodeCheckpoint(encodeCheckpoint(checkpoint))).toEqual(checkpoint)
+    }
+  }
+})
+
+test('what could not be read again is not written', () => {
+  expect(() => encodeCheckpoint({ ...full, revision: 0.5 })).toThrow('can be read again')
+})
+
 test('what is inside its lists is looked at too', () => {
   const { membership, confState } = full
   const [member] = membership.members
