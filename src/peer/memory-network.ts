@@ -124,6 +124,7 @@ class MemoryTransport implements Transport {
   /** Snapshots that come in, as long as their sink is in use. */
   readonly #incoming = new Set<Promise<unknown>>()
   #removed: ReadonlySet<MemberId> = new Set()
+  #strangers: ReadonlySet<MemberId> = new Set()
   #isRemovedTold = false
   #isStopped = false
 
@@ -142,6 +143,7 @@ class MemoryTransport implements Transport {
       close(link)
     }
     for (const id of ids) if (!this.#links.has(id)) this.#links.set(id, newLink())
+    this.#strangers = new Set(peers.flatMap(({ id, isStranger }) => (isStranger ? [id] : [])))
     this.#network.update()
   }
 
@@ -237,7 +239,8 @@ class MemoryTransport implements Transport {
       const isActive = isOpen && this.#network.open(id, this.#memberId) !== undefined
       if (!isActive) link.activeSinceMs = undefined
       else link.activeSinceMs ??= this.#network.scheduler.nowMs()
-      if (this.#network.isTurnedAway(this.#memberId, id)) this.#tellRemoved()
+      const isTurnedAway = this.#network.isTurnedAway(this.#memberId, id)
+      if (isTurnedAway && !this.#strangers.has(id)) this.#tellRemoved()
     }
   }
 
@@ -265,7 +268,8 @@ class MemoryTransport implements Transport {
 
   deliver(message: Message): void {
     const { from } = message
-    if (!this.#links.has(from)) this.#events.onStranger({ id: from, urls: [] })
+    const isKnown = this.#links.has(from) && !this.#strangers.has(from)
+    if (!isKnown) this.#events.onStranger({ id: from, urls: [] })
     this.#events.onMessage(message)
   }
 

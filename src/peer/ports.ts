@@ -10,6 +10,11 @@ export interface Peer {
   readonly id: MemberId
   /** Tried in turn. */
   readonly urls: readonly string[]
+  /**
+   * It says itself that it is a member, and nothing else says so: it is talked to, but what it
+   * says about who is in the cluster counts for nothing.
+   */
+  readonly isStranger?: boolean
 }
 
 /** A whole state on its way to a member that the log cannot help any more. */
@@ -55,7 +60,8 @@ export interface TransportEvents {
   onRemoved(): void
   /**
    * A member of this cluster whom neither setPeers nor setRemoved has named talks to this one: it
-   * may lead by an entry that is not here yet. Told when it connects, or again and again.
+   * may lead by an entry that is not here yet. Told when it connects, or again and again, also
+   * while setPeers names it as a stranger: its URLs may be others.
    */
   onStranger(peer: Peer): void
   /** Who listens where this member should be belongs to another cluster. */

@@ -51,6 +51,8 @@ export class TcpTransport implements Transport {
   readonly #unreachable = new Set<MemberId>()
   readonly #ticker: NodeJS.Timeout
   #removed: ReadonlySet<MemberId> = new Set()
+  /** Of the links, those to who only says itself that it is a member. */
+  #strangers: ReadonlySet<MemberId> = new Set()
   #acceptor: Acceptor | undefined
   #isRemovedTold = false
   #isStopped = false
@@ -109,6 +111,7 @@ export class TcpTransport implements Transport {
       this.#links.delete(id)
       link.stop('gone')
     }
+    this.#strangers = new Set(others.flatMap(({ id, isStranger }) => (isStranger ? [id] : [])))
     for (const peer of others) this.#setPeer(peer)
   }
 
@@ -180,9 +183,12 @@ export class TcpTransport implements Transport {
         connections: this.#connections,
         isHeard: (from) => this.#inbound.isHeard(from),
         onUnreachable: (to) => this.#tellUnreachable(to),
-        onRemoved: () => this.#tellRemoved(),
+        onRemoved: () => {
+          if (!this.#strangers.has(id)) this.#tellRemoved()
+        },
         onForeign: (foreign) => {
-          if (!this.#isStopped) this.#options.events.onForeign(foreign)
+          if (this.#isStopped || this.#strangers.has(id)) return
+          this.#options.events.onForeign(foreign)
         },
       },
     )
@@ -192,7 +198,8 @@ export class TcpTransport implements Transport {
   #noteStranger({ kind, from, urls = [] }: MemberHello): void {
     if (kind !== 'messages' || urls.length === 0) return
     setImmediate(() => {
-      if (this.#isStopped || this.#links.has(from) || this.#removed.has(from)) return
+      const isKnown = this.#links.has(from) && !this.#strangers.has(from)
+      if (this.#isStopped || isKnown || this.#removed.has(from)) return
       this.#options.events.onStranger({ id: from, urls })
     })
   }

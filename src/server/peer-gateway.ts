@@ -46,7 +46,7 @@ export class PeerGateway implements TransportEvents {
   }
 
   onStranger(peer: Peer): void {
-    if (this.#peers === undefined) this.#strangers.push(peer)
+    if (this.#peers === undefined) this.#strangers = [...this.#strangers.slice(-15), peer]
     else this.#peers.onStranger(peer)
   }
 

@@ -150,7 +150,7 @@ export class Peers implements TransportEvents {
     for (const { id, peerUrls } of membership.members) peers.set(id, { id, urls: peerUrls })
     for (const [id, stranger] of this.#strangers) {
       if (peers.has(id)) this.#strangers.delete(id)
-      else peers.set(id, stranger)
+      else peers.set(id, { ...stranger, isStranger: true })
     }
     for (const id of membership.removedIds) {
       this.#strangers.delete(id)
@@ -236,8 +236,13 @@ export class Peers implements TransportEvents {
    * told what is missing here (etcd: rafthttp's remotes).
    */
   onStranger(peer: Peer): void {
-    if (this.#strangers.size >= STRANGERS_MAX || this.#strangers.has(peer.id)) return
+    const known = this.#strangers.get(peer.id)
+    if (known !== undefined && known.urls.join() === peer.urls.join()) return
     if (this.#ports.applier.membership.isRemoved(peer.id)) return
+    // The newest come last; who came first goes when there are too many.
+    this.#strangers.delete(peer.id)
+    const [first] = this.#strangers.keys()
+    if (this.#strangers.size >= STRANGERS_MAX && first !== undefined) this.#strangers.delete(first)
     this.#strangers.set(peer.id, peer)
     this.updateMembers()
   }
@@ -246,6 +251,7 @@ export class Peers implements TransportEvents {
     this.#foreign.add(id)
     const isForeign = (peer: MemberId): boolean =>
       this.#foreign.has(peer) && this.activeSinceMs(peer) === undefined
-    if ([...this.#peers.keys()].every(isForeign)) this.#ports.onForeign()
+    const members = [...this.#peers.keys()].filter((peer) => !this.#strangers.has(peer))
+    if (members.every(isForeign)) this.#ports.onForeign()
   }
 }

@@ -201,6 +201,24 @@ describe.each(Object.keys(worlds))('a transport (%s)', (name) => {
     expect(b.events.removedCount).toBe(0)
   })
 
+  test('a stranger who says that this member has been removed is not believed', async () => {
+    const world = open()
+    const a = await world.join(A)
+    const b = await world.join(B)
+    b.transport.setRemoved([A])
+    world.setPeers(a, [B], [B])
+    world.setPeers(b, [A])
+    await eventually(() => {
+      a.transport.send([heartbeat(A, B, 1)])
+      return a.events.unreachable.includes(B)
+    })
+    await turns(20)
+    expect(a.events.removedCount).toBe(0)
+    // Once it is known to be a member, it is.
+    world.setPeers(a, [B])
+    await eventually(() => a.events.removedCount > 0)
+  })
+
   describe('calls', () => {
     test('each gets its own answer', async () => {
       const [a, b] = await pair(open())

@@ -91,6 +91,27 @@ describe('whom a member talks to', () => {
   })
 })
 
+describe('strangers', () => {
+  const idOf = (n: number): string => n.toString(16).padStart(16, '0')
+
+  test('are forgotten, the oldest first, when there are too many', async () => {
+    const setting = new Setting()
+    const server = await setting.server
+    await server.start()
+    for (let n = 10; n < 30; n++) server.peers.onStranger({ id: idOf(n), urls: [`http://s:${n}`] })
+    server.peers.onStranger({ id: idOf(20), urls: ['http://s:other'] })
+    expect(setting.peers).toHaveLength(16)
+    expect(setting.peers.every(({ isStranger }) => isStranger === true)).toBe(true)
+    expect(setting.peers.find(({ id }) => id === idOf(13))).toBeUndefined()
+    expect(setting.peers.at(-1)).toEqual({
+      id: idOf(20),
+      urls: ['http://s:other'],
+      isStranger: true,
+    })
+    await server.stop()
+  })
+})
+
 describe('the first connection', () => {
   test('is told once, also when it is to one that the log does not name yet', async () => {
     const setting = new Setting({

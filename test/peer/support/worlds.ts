@@ -24,7 +24,7 @@ export interface Member {
 export interface World {
   join(id: MemberId): Promise<Member>
   /** The peers of a member by their ids, whether they have joined or not. */
-  setPeers(member: Member, ids: readonly MemberId[]): void
+  setPeers(member: Member, ids: readonly MemberId[], strangers?: readonly MemberId[]): void
   cut(from: MemberId, to: MemberId): void
   heal(from: MemberId, to: MemberId): void
   close(): Promise<void>
@@ -71,8 +71,10 @@ export class MemoryWorld implements World {
     return { id, transport, events }
   }
 
-  setPeers(member: Member, ids: readonly MemberId[]): void {
-    member.transport.setPeers(ids.map((id) => ({ id, urls: [`memory:${id}`] })))
+  setPeers(member: Member, ids: readonly MemberId[], strangers: readonly MemberId[] = []): void {
+    member.transport.setPeers(
+      ids.map((id) => ({ id, urls: [`memory:${id}`], isStranger: strangers.includes(id) })),
+    )
   }
 
   cut(from: MemberId, to: MemberId): void {
@@ -144,11 +146,15 @@ export class TcpWorld implements World {
     return { id, transport, events, log, port }
   }
 
-  setPeers(member: Member, ids: readonly MemberId[]): void {
+  setPeers(member: Member, ids: readonly MemberId[], strangers: readonly MemberId[] = []): void {
     member.transport.setPeers(
       ids
         .filter((id) => id !== member.id)
-        .map((id) => ({ id, urls: [this.proxy(member.id, id).url] })),
+        .map((id) => ({
+          id,
+          urls: [this.proxy(member.id, id).url],
+          isStranger: strangers.includes(id),
+        })),
     )
   }
 
