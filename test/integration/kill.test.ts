@@ -135,7 +135,10 @@ describe('a node that dies under load', () => {
     const { code, signal } = await node.stop()
     expect({ code, signal, log: node.child.tail(4) }).toMatchObject({ code: 0, signal: null })
     for (const read of await Promise.all(reads)) {
-      if (!read.ok) expect([UNAVAILABLE, CANCELLED]).toContain(read.code)
+      // An answer that is on its way ends with the connection when its reader is slower than the
+      // time that a stop leaves; this is what the client makes of that.
+      if (read.ok || read.message.includes('Call ended without gRPC status')) continue
+      expect([UNAVAILABLE, CANCELLED], read.message).toContain(read.code)
     }
     client.close()
   })
