@@ -10,9 +10,14 @@ export function isCount(value: unknown): value is number {
 const ID_FORM = /^[0-9a-f]{16}$/
 const ZERO_ID = '0000000000000000'
 
+/** 16 hex digits, zero too. */
+export function isHexId(value: unknown): value is string {
+  return typeof value === 'string' && ID_FORM.test(value)
+}
+
 /** A member or cluster id. Zero is nobody's. */
 export function isId(value: unknown): value is MemberId {
-  return typeof value === 'string' && ID_FORM.test(value) && value !== ZERO_ID
+  return isHexId(value) && value !== ZERO_ID
 }
 
 /** At most `max` ids, each once. */

@@ -51,7 +51,7 @@ export class TcpTransport implements Transport {
   readonly #unreachable = new Set<MemberId>()
   readonly #ticker: NodeJS.Timeout
   #removed: ReadonlySet<MemberId> = new Set()
-  /** Of the links, those to who only says itself that it is a member. */
+  /** Links to those of whom only they themselves say that they are members. */
   #strangers: ReadonlySet<MemberId> = new Set()
   #acceptor: Acceptor | undefined
   #isRemovedTold = false

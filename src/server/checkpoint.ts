@@ -6,7 +6,7 @@
 import { pack, unpack } from 'msgpackr'
 import { assert } from '../base/assert.ts'
 import type { LeaseState } from '../lease/lease-table.ts'
-import { isCount, isFlag, isId } from '../peer/field.ts'
+import { isCount, isFlag, isHexId, isId } from '../peer/field.ts'
 import type { Peer } from '../peer/ports.ts'
 import type { ConfState, MemberId } from '../raft/types.ts'
 import type { Alarm } from './alarms.ts'
@@ -65,6 +65,7 @@ export function initialCheckpoint(clusterId: string, memberId: MemberId): Checkp
   }
 }
 
+/** Asserts what `decodeCheckpoint` asks for: a member must be able to start from what it wrote. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   assert(isCheckpoint(checkpoint), 'a checkpoint can be read again')
   return pack(checkpoint)
@@ -89,8 +90,6 @@ function tryUnpack(bytes: Uint8Array): unknown {
     return undefined
   }
 }
-
-const HEX_ID = /^[0-9a-f]{16}$/
 
 type Fields<Type> = { readonly [Name in keyof Type]: unknown }
 
@@ -137,7 +136,7 @@ function isMember({ id, name, peerUrls, clientUrls, isLearner }: Fields<Member>)
 
 /** A client may name any member, no member too, and any type, also one that this version lacks. */
 function isAlarm({ memberId, type }: Fields<Alarm>): boolean {
-  return typeof memberId === 'string' && HEX_ID.test(memberId) && Number.isSafeInteger(type)
+  return isHexId(memberId) && Number.isSafeInteger(type)
 }
 
 function isLease({ id, ttl, grantIndex, remainingTtl }: Fields<LeaseState>): boolean {

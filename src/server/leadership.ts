@@ -48,7 +48,7 @@ export class Leadership {
     if (!this.#raftNode.isLeader) return
     const { memberId } = this.#raftNode
     while (this.#raftNode.leader === memberId || this.#raftNode.leader === NO_MEMBER) {
-      if (this.#clock.nowMs() >= deadlineMs) return
+      if (this.#isStopped || this.#clock.nowMs() >= deadlineMs) return
       await this.#change(deadlineMs)
     }
   }

@@ -7,7 +7,7 @@
 import type { ClusterDescription } from '../peer/cluster-query.ts'
 import type { Peer, SnapshotSink, TransportEvents } from '../peer/ports.ts'
 import type { MemberId, Message, MsgSnap } from '../raft/types.ts'
-import type { Peers } from './peers.ts'
+import { STRANGERS_MAX, type Peers } from './peers.ts'
 
 export class PeerGateway implements TransportEvents {
   #peers: Peers | undefined
@@ -46,8 +46,9 @@ export class PeerGateway implements TransportEvents {
   }
 
   onStranger(peer: Peer): void {
-    if (this.#peers === undefined) this.#strangers = [...this.#strangers.slice(-15), peer]
-    else this.#peers.onStranger(peer)
+    if (this.#peers === undefined) {
+      this.#strangers = [...this.#strangers, peer].slice(-STRANGERS_MAX)
+    } else this.#peers.onStranger(peer)
   }
 
   onForeign(id: MemberId): void {

@@ -45,8 +45,8 @@ export interface PeersPorts {
 
 /** How long a member that has been removed is still talked to. */
 const FAREWELL_MS = 2000
-/** More than a cluster has members. */
-const STRANGERS_MAX = 16
+/** So many strangers are answered: more than a cluster has members. */
+export const STRANGERS_MAX = 16
 
 interface Farewell {
   readonly peer: Peer

@@ -24,8 +24,12 @@ export function encodeRange(response: EncodableRange): Uint8Array {
   return response.encoded ?? encodeRangeResponse(response)
 }
 
+/**
+ * The bytes that `encodeRange` would give, with a turn for others after each slice. Rejects with what
+ * `giveWay` throws when nobody waits for the answer any more.
+ */
 export async function encodeInSlices(
-  { header, kvs = [], more, count }: RangeResponseInput & { kvs?: readonly EncodedKeyValue[] },
+  { header, kvs = [], more, count }: RangeResponseInput,
   giveWay: GiveWay,
 ): Promise<Uint8Array> {
   const head = encodeRangeResponse({ header })

@@ -12,7 +12,7 @@ import {
   LEASES,
   resolve,
 } from '../../server/support/arbitrary-requests.ts'
-import { text } from '../../server/support/requests.ts'
+import { k, rangeRequest, text } from '../../server/support/requests.ts'
 import type {
   Compare,
   DeleteRequest,
@@ -147,7 +147,7 @@ function kvOf({ key, value, create, mod, version, lease }: ModelKv): KeyValue {
 /** Back to the beginning, step by step, with the state of each revision on the way. */
 function takeBack(reference: Model, model: KvModel): void {
   const stateAt = (revision: number): KeyValue[] => {
-    const everything = { ...RANGE, key: '\0', rangeEnd: '\0' } as wire.RangeRequest
+    const everything = rangeRequest({ key: k('\0'), rangeEnd: k('\0') })
     return reference.rangeAt(everything, revision).kvs.map(kvOf)
   }
   for (;;) {
@@ -155,20 +155,6 @@ function takeBack(reference: Model, model: KvModel): void {
     if (model.revision === 1) return
     model.undo()
   }
-}
-
-const RANGE = {
-  limit: 0,
-  revision: 0,
-  sortOrder: 0,
-  sortTarget: 0,
-  serializable: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
 }
 
 function requestOf(one: Operation): StoreRequest {
