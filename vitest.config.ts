@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Syncs take as long as the disk likes: a time-out is there to end what hangs.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })
