@@ -49,7 +49,9 @@ export type Refusal = (typeof REFUSALS)[number]
 export function helloFrame(hello: Hello): Buffer {
   if (hello.kind === 'query') return dataFrame([MAGIC, PROTOCOL_VERSION, 'query'])
   const { kind, clusterId, from, to, urls = [] } = hello
-  return dataFrame([MAGIC, PROTOCOL_VERSION, kind, clusterId, from, to, urls])
+  // More would be refused, and the connection with them.
+  const taken = urls.filter((url) => url.length <= MAX_URL_LENGTH).slice(0, MAX_URLS)
+  return dataFrame([MAGIC, PROTOCOL_VERSION, kind, clusterId, from, to, taken])
 }
 
 /** Undefined for what is not a hello at all. */

@@ -55,7 +55,7 @@ export const PEER_DEFAULTS: PeerLimits = {
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
 /** What one write of queued messages aims at. */
 export const FRAME_TARGET_BYTES = 1024 * 1024
-/** The first frame of a connection and its answer. */
-export const MAX_HELLO_BYTES = 4 * 1024
+/** The first frame of a connection and its answer, with all the URLs that a hello may name. */
+export const MAX_HELLO_BYTES = 64 * 1024
 /** The answer to a question about the cluster. */
 export const MAX_DESCRIPTION_BYTES = 1024 * 1024

@@ -93,15 +93,15 @@ function tryUnpack(bytes: Uint8Array): unknown {
 
 type Fields<Type> = { readonly [Name in keyof Type]: unknown }
 
-/** Whether every field is of its kind. What they say together is not looked at. */
+/** Whether every field is of its kind, and history in order. What else they say together is not looked at. */
 function isCheckpoint(value: Fields<Checkpoint>): boolean {
-  const { compactedRevision, finishedCompactRevision, confState, membership } = value
+  const { revision, compactedRevision, finishedCompactRevision, confState, membership } = value
   return (
     value.format === CHECKPOINT_FORMAT &&
     isId(value.clusterId) &&
     isId(value.memberId) &&
-    [value.appliedIndex, value.appliedTerm, value.revision, value.stateHash].every(isCount) &&
-    [compactedRevision, finishedCompactRevision].every((mark) => mark === -1 || isCount(mark)) &&
+    [value.appliedIndex, value.appliedTerm, value.stateHash].every(isCount) &&
+    isHistory(finishedCompactRevision, compactedRevision, revision) &&
     isObject<ConfState>(confState, isConfState) &&
     isObject<MembershipState>(membership, isMembership) &&
     isListOf<Alarm>(value.alarms, isAlarm) &&
@@ -110,6 +110,13 @@ function isCheckpoint(value: Fields<Checkpoint>): boolean {
     (value.joinedPeers === undefined ||
       isListOf<Peer>(value.joinedPeers, ({ id, urls }) => isId(id) && isTexts(urls)))
   )
+}
+
+/** Nothing is cut that is not compacted, nothing compacted that is not there. */
+function isHistory(finished: unknown, compacted: unknown, revision: unknown): boolean {
+  const isMark = (value: unknown): value is number => value === -1 || isCount(value)
+  const areNumbers = isMark(finished) && isMark(compacted) && isCount(revision)
+  return areNumbers && finished <= compacted && compacted <= revision
 }
 
 function isConfState({ autoLeave, ...lists }: Fields<ConfState>): boolean {

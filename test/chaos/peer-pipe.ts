@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net'
 import { FRAME_HEAD_BYTES, FrameReader } from '../../src/peer/frame.ts'
 import { decodeHello } from '../../src/peer/handshake.ts'
+import { MAX_HELLO_BYTES } from '../../src/peer/limits.ts'
 
 /** What happens to the bytes of a link. */
 export type LinkRule =
@@ -23,7 +24,6 @@ export interface PipeSurroundings {
   onClosed(): void
 }
 
-const MAX_HELLO_BYTES = 4096
 /** Held back bytes beyond this make the sender wait, as a full network does. */
 const MAX_HELD_BYTES = 262_144
 

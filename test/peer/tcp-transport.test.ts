@@ -143,7 +143,7 @@ describe('the handshake', () => {
     ['TLS', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 7, 7, 7, 7])],
     ['zeros', Buffer.alloc(100)],
     ['a huge length', Buffer.from([0xff, 0xff, 0xff, 0xff, 0])],
-    ['a hello of 5 KiB', dataFrame(['quorate-peer', 1, 'x'.repeat(5000)])],
+    ['a hello of 70 KiB', dataFrame(['quorate-peer', 1, 'x'.repeat(70_000)])],
     ['an unknown kind', dataFrame(['quorate-peer', 1, 'other', CLUSTER, A, B])],
     ['an id that is none', dataFrame(['quorate-peer', 1, 'messages', CLUSTER, 'a', B])],
     ['a message without a hello', dataFrame(packedMessages([heartbeat(A, B, 1)]))],

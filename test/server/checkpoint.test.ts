@@ -29,6 +29,17 @@ test.each(Object.keys(full))('a checkpoint whose %s is of another kind is none',
   else expect(decoded).toBeUndefined()
 })
 
+test.each([
+  [4, 5, 10, true],
+  [4, 4, 4, true],
+  [-1, -1, 1, true],
+  [-1, 4, 3, false],
+  [5, 4, 10, false],
+])('cut up to %i, compacted at %i, revision %i: is history %s', (cut, compacted, revision, is) => {
+  const marks = { finishedCompactRevision: cut, compactedRevision: compacted, revision }
+  expect(decodeCheckpoint(pack({ ...full, ...marks })) !== undefined).toBe(is)
+})
+
 test('alarms are whatever a client may raise', () => {
   for (const memberId of ['0000000000000000', 'ffffffffffffffff', MEMBER_ID]) {
     for (const type of [-(2 ** 31), -1, 0, 1, 2, 7, 2 ** 31 - 1]) {
