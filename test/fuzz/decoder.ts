@@ -14,6 +14,8 @@ export interface Decoder {
   readonly inputs: number
   /** What the bytes are made of, beside bytes. */
   readonly form?: 'protobuf' | 'msgpack' | 'text'
+  /** What any input may take in memory; 1 MiB when left out. Collected or not: garbage counts. */
+  readonly freeBytes?: number
   /** Brings a checksum or length up to date, so that mutations get past it. */
   readonly repair?: (bytes: Buffer) => void
   /**

@@ -44,7 +44,8 @@ export function measured(
   const tookMs = performance.now() - startMs
   if (tookMs > INPUT_MS_MAX) return excess(`an input took ${Math.round(tookMs)} ms`)
   const taken = allocatedBytes() - memory
-  const bound = BYTES_PER_INPUT_BYTE * bytes.length + FREE_BYTES
+  const { freeBytes = FREE_BYTES } = decoder
+  const bound = BYTES_PER_INPUT_BYTE * bytes.length + freeBytes
   return taken > bound ? excess(`an input took ${taken} bytes of memory`) : undefined
 }
 

@@ -5,8 +5,12 @@ import type { Found, FuzzSummary } from './fuzzer.ts'
 import { LAST_INPUT_BYTES, LastInput } from './last-input.ts'
 import type { WorkerTask } from './worker.ts'
 
-/** Without progress. Starting takes its time too, and so does making an input shorter. */
+/**
+ * Without progress. Starting takes its time too, and so does making an input shorter. It is
+ * processor time, since on a busy machine a thread may get none for long, unless it only waits.
+ */
 const STUCK_MS = 2000
+const WAITS_MAX_MS = 60_000
 const CHECK_MS = 500
 const HEAP_MB = 512
 
@@ -34,6 +38,7 @@ export function fuzzInWorker(task: Omit<WorkerTask, 'shared'>): Promise<DecoderR
     let summary: FuzzSummary | undefined
     let seenCount = 0
     let seenMs = startMs
+    let seenCpu = process.cpuUsage()
     const fail = (text: string): void => {
       found.push({ decoder: task.decoder, text, stack: '', input: last.bytes })
     }
@@ -41,10 +46,12 @@ export function fuzzInWorker(task: Omit<WorkerTask, 'shared'>): Promise<DecoderR
       if (last.count !== seenCount) {
         seenCount = last.count
         seenMs = performance.now()
-      } else if (
-        seenCount > 0 &&
-        performance.now() - seenMs > STUCK_MS * (found.length > 0 ? 30 : 1)
-      ) {
+        seenCpu = process.cpuUsage()
+        return
+      }
+      const { user, system } = process.cpuUsage(seenCpu)
+      const isStuck = (user + system) / 1000 > STUCK_MS * (found.length > 0 ? 30 : 1)
+      if (seenCount > 0 && (isStuck || performance.now() - seenMs > WAITS_MAX_MS)) {
         fail('an input did not come to an end')
         void worker.terminate()
       }

@@ -8,6 +8,8 @@ import { peerAddressOf } from '../../../src/peer/peer-address.ts'
 import { hold, type Decoder } from '../decoder.ts'
 
 const INPUTS = 100_000
+/** The parser gathers every error of a file, at two kilobytes a byte: an operator's, not a stranger's. */
+const YAML_BYTES = 16 * 1024 * 1024
 
 export function textDecoders(): Decoder[] {
   return [configFileDecoder(), commandLineDecoder(), urlsDecoder()]
@@ -26,6 +28,7 @@ function configFileDecoder(): Decoder {
     seeds: files.map((text) => Buffer.from(text)),
     inputs: INPUTS,
     form: 'text',
+    freeBytes: YAML_BYTES,
     run: (bytes) => {
       const file = readConfigFile('file', bytes.toString())
       if (!file.ok) hold(file.message !== '', 'a refusal without words')
