@@ -83,6 +83,7 @@ export class SimFiles {
     this.#host = host
     this.durableLog.load(this.#levels.get(LOG)?.base ?? new Map())
     const scheduleOf = (path: string): DiskSchedule => (path.startsWith(LOG) ? log : state)
+    const inUse = new Set<LevelDisk>()
     return {
       openLevel: async (directory) => {
         if (this.#failureAt(directory) === 'full') {
@@ -91,7 +92,13 @@ export class SimFiles {
           return { ok: false, error: 'unwritable', message }
         }
         const disk = this.#levels.get(directory) ?? this.#create(directory)
-        const handle = new LevelHandle(this, directory, disk, scheduleOf(directory))
+        if (inUse.has(disk)) {
+          const message = `data directory ${directory} is in use by another process`
+          return { ok: false, error: 'in-use', message }
+        }
+        inUse.add(disk)
+        const onClose = (): void => void inUse.delete(disk)
+        const handle = new LevelHandle(this, directory, disk, scheduleOf(directory), onClose)
         return { ok: true, db: handle as unknown as LevelDatabase }
       },
       findDamage: async () => undefined,
@@ -268,22 +275,48 @@ function flip(records: Map<string, Buffer>, key: string, draws: Draws): void {
   records.set(key, bytes)
 }
 
+/** The records of one moment. */
+interface LevelSnapshot {
+  readonly records: ReadonlyMap<string, Buffer>
+  close(): Promise<void>
+}
+
+interface Reading {
+  readonly gte: Uint8Array
+  readonly lt?: Uint8Array
+  readonly snapshot?: LevelSnapshot
+}
+
 /** An open database: what the stores use of the interface of LevelDB's package. */
 class LevelHandle {
   readonly #files: SimFiles
   readonly #directory: string
   readonly #disk: LevelDisk
   readonly #schedule: DiskSchedule
+  readonly #onClose: () => void
+  #isOpen = true
 
-  constructor(files: SimFiles, directory: string, disk: LevelDisk, schedule: DiskSchedule) {
+  constructor(
+    files: SimFiles,
+    directory: string,
+    disk: LevelDisk,
+    schedule: DiskSchedule,
+    onClose: () => void,
+  ) {
     this.#files = files
     this.#directory = directory
     this.#disk = disk
     this.#schedule = schedule
+    this.#onClose = onClose
+  }
+
+  get #live(): ReadonlyMap<string, Buffer> {
+    this.#checkOpen()
+    return this.#disk.live
   }
 
   getSync(key: Uint8Array): Buffer | undefined {
-    return this.#disk.live.get(nameOf(key))
+    return this.#live.get(nameOf(key))
   }
 
   async get(key: Uint8Array): Promise<Buffer | undefined> {
@@ -300,24 +333,26 @@ class LevelHandle {
 
   async clear({ gte, lt }: { gte: Uint8Array; lt: Uint8Array }): Promise<void> {
     const [from, to] = [nameOf(gte), nameOf(lt)]
-    const found = [...this.#disk.live.keys()].filter((key) => key >= from && key < to)
+    const found = [...this.#live.keys()].filter((key) => key >= from && key < to)
     this.#disk.begin(
       found.map((key) => ({ key, value: undefined })),
       false,
     )()
   }
 
-  iterator({ gte, lt }: { gte: Uint8Array; lt?: Uint8Array }): LevelRows {
-    return new LevelRows(this.#disk.live, nameOf(gte), lt === undefined ? undefined : nameOf(lt))
+  iterator({ gte, lt, snapshot }: Reading): LevelRows {
+    const end = lt === undefined ? undefined : nameOf(lt)
+    const records = snapshot?.records ?? this.#live
+    return new LevelRows(records, nameOf(gte), end, () => this.#checkOpen())
   }
 
-  /** An iterator is one by itself. */
-  snapshot(): { close(): Promise<void> } {
-    return { close: async () => undefined }
+  snapshot(): LevelSnapshot {
+    return { records: new Map(this.#live), close: async () => undefined }
   }
 
   /** Reports no error, but a failure sticks. */
   compactRange(): Promise<void> {
+    this.#checkOpen()
     const disk = this.#disk
     disk.rotate()
     const point = this.#directory === STATE ? 'checkpoint-barrier' : 'staging-barrier'
@@ -329,10 +364,12 @@ class LevelHandle {
   }
 
   async close(): Promise<void> {
-    return undefined
+    this.#isOpen = false
+    this.#onClose()
   }
 
   #write(writes: readonly Write[], isSync: boolean): Promise<void> {
+    if (!this.#isOpen) return Promise.reject(notOpen())
     const disk = this.#disk
     const finish = disk.begin(writes, isSync)
     const point = this.#pointOf(writes, isSync)
@@ -345,6 +382,10 @@ class LevelHandle {
     })
   }
 
+  #checkOpen(): void {
+    if (!this.#isOpen) throw notOpen()
+  }
+
   #pointOf(writes: readonly Write[], isSync: boolean): DiskPoint {
     if (this.#directory === LOG) return isSync ? 'append' : 'log-compaction'
     const isLive = this.#directory === STATE
@@ -352,6 +393,10 @@ class LevelHandle {
     if (!isLive) return 'staging-checkpoint'
     return writes[0]?.key === '\u0001' ? 'first-checkpoint-copy' : 'second-checkpoint-copy'
   }
+}
+
+function notOpen(): Error {
+  return new Error('Database is not open')
 }
 
 class LevelBatch {

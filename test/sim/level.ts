@@ -250,24 +250,35 @@ function applyAll(records: Map<string, Buffer>, writes: readonly Write[]): void 
   }
 }
 
-/** An iterator of LevelDB over the records of one moment. */
+/** An iterator of LevelDB over the records of one moment. It ends with its database. */
 export class LevelRows {
   readonly #rows: [Buffer, Buffer][]
+  readonly #checkOpen: () => void
   #at = 0
+  #isClosed = false
 
-  constructor(records: ReadonlyMap<string, Buffer>, start: string, end: string | undefined) {
+  /** `checkOpen` throws once the database is closed. */
+  constructor(
+    records: ReadonlyMap<string, Buffer>,
+    start: string,
+    end: string | undefined,
+    checkOpen: () => void,
+  ) {
     const found = [...records].filter(([key]) => key >= start && (end === undefined || key < end))
     found.sort(([a], [b]) => (a < b ? -1 : 1))
     this.#rows = found.map(([key, value]) => [Buffer.from(key, 'latin1'), value])
+    this.#checkOpen = checkOpen
   }
 
   async nextv(count: number): Promise<[Buffer, Buffer][]> {
+    this.#checkOpen()
+    if (this.#isClosed) throw new Error('Iterator is not open')
     const rows = this.#rows.slice(this.#at, this.#at + count)
     this.#at += rows.length
     return rows
   }
 
   async close(): Promise<void> {
-    return undefined
+    this.#isClosed = true
   }
 }
