@@ -95,6 +95,7 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
 const reportFile = 'bench/report.html'
 
 async function main(given: readonly string[]): Promise<void> {
+  if (given.includes('--help')) return console.log(usage)
   const isNamed = given[0]?.startsWith('--') === false
   const [name = '', ...args] = isNamed ? given : ['all', ...given]
   if (name === 'report' && args.length === 1) return drawReport(args[0]!)

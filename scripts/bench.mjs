@@ -30,4 +30,5 @@ function run(args) {
 if (modifiedAt(entry) === 0 || modifiedAt(stamp) < newestSource()) {
   run([path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.bench.json'])
 }
-run([entry, ...process.argv.slice(2)])
+const closedPipe = new URL('closed-pipe.mjs', import.meta.url).href
+run(['--import', closedPipe, entry, ...process.argv.slice(2)])

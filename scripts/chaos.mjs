@@ -47,4 +47,6 @@ const isDisks = first === 'disks'
 const entry = isDisks ? 'dist-bench/chaos/test/chaos/rigs/cli.js' : builds[1].made[0]
 process.env.QUORATE_TEST_SERVER ??= path.join(root, 'dist/server/index.js')
 process.env.QUORATE_TEST_PROTO ??= path.join(root, 'proto')
-run(['--enable-source-maps', entry, ...(isDisks ? others : process.argv.slice(2))])
+const closedPipe = new URL('closed-pipe.mjs', import.meta.url).href
+const args = isDisks ? others : process.argv.slice(2)
+run(['--enable-source-maps', '--import', closedPipe, entry, ...args])

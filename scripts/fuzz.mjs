@@ -31,4 +31,5 @@ function run(args) {
 if (modifiedAt(entry) === 0 || modifiedAt(stamp) < newestSource()) {
   run([path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'test/fuzz/tsconfig.json'])
 }
-run(['--enable-source-maps', entry, ...process.argv.slice(2)])
+const closedPipe = new URL('closed-pipe.mjs', import.meta.url).href
+run(['--enable-source-maps', '--import', closedPipe, entry, ...process.argv.slice(2)])

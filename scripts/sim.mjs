@@ -34,9 +34,9 @@ if (modifiedAt(entry) === 0 || modifiedAt(stamp) < newestSource()) {
   if (status !== 0) process.exit(status ?? 1)
 }
 const args = process.argv.slice(command === undefined ? 2 : 3)
-const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
-  stdio: 'inherit',
-})
+const closedPipe = new URL('closed-pipe.mjs', import.meta.url).href
+const flags = ['--enable-source-maps', '--import', closedPipe]
+const child = spawn(process.execPath, [...flags, entry, ...args], { stdio: 'inherit' })
 // An interrupt reaches the child too: it says how far it came, and ends.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => {

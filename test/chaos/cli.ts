@@ -1,15 +1,4 @@
-/**
- * `npm run chaos`: real processes under faults, judged by the checkers of histories.
- *
- *     npm run chaos                               the whole matrix: each fault alone and in pairs
- *     npm run chaos -- --only kill-leader,delay   these alone and in pairs
- *     npm run chaos -- --list                     what there is
- *
- *     --nodes 3      clusters of one size      --runs 5        of each, with seeds of their own
- *     --alone        no pairs                  --seed 1        what all seeds follow from
- *     --min-load 500 answers per second        --retries 1     of a run that had less, with another seed
- *     --json FILE    the table as data         --keep DIR      where failed runs are kept
- */
+/** `npm run chaos`: real processes under faults, judged by the checkers of histories. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
@@ -21,6 +10,17 @@ import { keep, sentences } from './keep.ts'
 import { nameOf, runOnce, type RunResult } from './run.ts'
 import { addTo, emptyRow, isGood, table, total, type Row } from './summary.ts'
 
+const HELP = `npm run chaos                               the whole matrix: each fault alone and in pairs
+npm run chaos -- --only kill-leader,delay   these alone and in pairs
+npm run chaos -- --list                     what there is
+npm run chaos -- disks --help               the rigs of disks, many times in a row
+
+  --nodes 3      clusters of one size      --runs 5      of each, with seeds of their own
+  --alone        no pairs                  --seed 1      what all seeds follow from
+  --min-load 500 answers per second        --retries 1   of a run that had less, with another seed
+  --json FILE    the table as data         --keep DIR    where failed runs are kept
+  --part 1/4     every fourth scenario`
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -31,6 +31,7 @@ const { values } = parseArgs({
     retries: { type: 'string', default: '1' },
     alone: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
     part: { type: 'string' },
     json: { type: 'string' },
     keep: { type: 'string', default: 'dist-bench/chaos-failures' },
@@ -126,6 +127,7 @@ function write(rows: readonly Row[], startedAt: string): void {
 }
 
 async function main(): Promise<void> {
+  if (values.help) return print(HELP)
   if (values.list) return list()
   const startedAt = new Date().toISOString()
   const rows: Row[] = []

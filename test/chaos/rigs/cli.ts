@@ -1,11 +1,4 @@
-/**
- * `npm run chaos -- disks`: the rigs of disks by themselves, many times in a row.
- *
- *     npm run chaos -- disks power-cut --cuts 200 --nodes 1,3 --seed 1
- *     npm run chaos -- disks damaged-stores --flips 4096 --step 1
- *     npm run chaos -- disks damaged-servers --images 500
- *     npm run chaos -- disks faults --only disk-full --nodes 3 --runs 5   each with its timeline
- */
+/** `npm run chaos -- disks`: the rigs of disks by themselves, many times in a row. */
 
 import { rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -30,6 +23,11 @@ import { NEEDS_IMAGES, NEEDS_STRACE } from './shell.ts'
 const CUTS_IN_A_CHAIN = 10
 const MOST_UNSTARTED = 20
 
+const HELP = `npm run chaos -- disks power-cut --cuts 200 --nodes 1,3 --controls 6 --seed 1
+npm run chaos -- disks damaged-stores --flips 4096 --step 1
+npm run chaos -- disks damaged-servers --images 500
+npm run chaos -- disks faults --only disk-full --nodes 3 --runs 5   each with its timeline`
+
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
@@ -42,6 +40,7 @@ const { positionals, values } = parseArgs({
     images: { type: 'string', default: '500' },
     flips: { type: 'string', default: '4096' },
     step: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
   },
 })
 
@@ -249,6 +248,10 @@ const rigs: Readonly<Record<string, () => Promise<boolean>>> = {
   'damaged-stores': damagedStores,
   'damaged-servers': damagedServers,
   faults,
+}
+if (values.help) {
+  console.log(HELP)
+  process.exit(0)
 }
 const [name = 'power-cut'] = positionals
 const rig = rigs[name]

@@ -1,12 +1,6 @@
 /**
  * `npm run sim:mutants`: does the simulator have teeth? Each mutant is the server with one known bug
  * put back in, in a build of its own; some schedule has to catch it.
- *
- *     npm run sim:mutants                        all; the table in README.md is made anew
- *     npm run sim:mutants -- figure-8 old-acks   these; their rows are made anew
- *     npm run sim:mutants -- --quick             at most 300 schedules each, README.md stays
- *
- * Ends with exit code 1 when one survives.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -26,6 +20,16 @@ const README = path.resolve(
   'test/sim/README.md',
 )
 
+const HELP = `npm run sim:mutants                          all; the table in README.md is made anew
+npm run sim:mutants -- forgotten-vote        these; their rows are made anew
+npm run sim:mutants -- --quick               at most 300 schedules each, README.md stays
+npm run sim:mutants -- --keep-readme
+
+  --schedules N    at most so many each (default 2000)
+  --from SEED      the first seed (default 1)
+  --workers N      mutants at a time (default: cores but one)
+Exit code 1 when one survives.`
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -34,6 +38,7 @@ const { values, positionals } = parseArgs({
     from: { type: 'string', default: '1' },
     workers: { type: 'string' },
     'keep-readme': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
 
@@ -100,6 +105,10 @@ function summary(mutants: readonly Mutant[], outcomes: ReadonlyMap<string, Outco
   return `${counts.length} of ${all.length} caught, the median after ${median} schedules`
 }
 
+if (values.help) {
+  print(HELP)
+  process.exit(0)
+}
 const mutants = wanted()
 const workers = Number(values.workers ?? Math.max(1, availableParallelism() - 1))
 const outcomes = await tryAll(mutants, workers)
