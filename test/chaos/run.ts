@@ -254,7 +254,6 @@ class Run {
       operations: [...operations, ...unanswered],
       watches: this.#watches.watches,
       finals,
-      stateHashes: [],
       logs: [],
     }
   }

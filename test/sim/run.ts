@@ -367,7 +367,6 @@ class Run {
       operations: [...this.#recorder.operations, ...this.#recorder.unanswered],
       watches: this.#watchers.flatMap(({ watches }) => watches),
       finals: this.#finals,
-      stateHashes: [],
       logs: this.#invariants.memberLogs(),
     }
   }

@@ -279,7 +279,6 @@ class Chain {
         operations: [...operations, ...unanswered],
         watches: this.#watches.watches,
         finals,
-        stateHashes: [],
         logs: [],
       }
       const leases = { clockRateError: 0.01 }

@@ -21,7 +21,6 @@ import type {
   MemberLog,
   Operation,
   RevisionChanges,
-  StateHash,
   Watch,
   WatchEnd,
   WatchResponse,
@@ -34,7 +33,6 @@ export type HistoryLine =
   | { readonly line: 'told'; readonly watch: number; readonly response: WatchResponse }
   | { readonly line: 'watch-end'; readonly watch: number; readonly end: WatchEnd }
   | { readonly line: 'final'; readonly final: FinalState }
-  | { readonly line: 'hash'; readonly hash: StateHash }
   | { readonly line: 'log'; readonly member: string; readonly changes: RevisionChanges }
   /** How the run wants to be judged; the last one holds. */
   | { readonly line: 'options'; readonly options: JudgeOptions }
@@ -99,7 +97,6 @@ export function* linesOf(history: History): Generator<string> {
     if (end !== undefined) yield encodeLine({ line: 'watch-end', watch: watch.id, end })
   }
   for (const final of history.finals) yield encodeLine({ line: 'final', final })
-  for (const hash of history.stateHashes) yield encodeLine({ line: 'hash', hash })
   for (const { member, changes } of history.logs) {
     for (const one of changes) yield encodeLine({ line: 'log', member, changes: one })
   }
@@ -112,7 +109,6 @@ export class HistoryReader {
   readonly #operations: Operation[] = []
   readonly #watches = new Map<number, Growing<Watch> & { responses: WatchResponse[] }>()
   readonly #finals: FinalState[] = []
-  readonly #hashes: StateHash[] = []
   readonly #logs = new Map<string, RevisionChanges[]>()
   options: JudgeOptions = {}
 
@@ -135,9 +131,6 @@ export class HistoryReader {
       case 'final':
         this.#finals.push(line.final)
         return
-      case 'hash':
-        this.#hashes.push(line.hash)
-        return
       case 'options':
         this.options = line.options
         return
@@ -155,7 +148,6 @@ export class HistoryReader {
       operations: this.#operations,
       watches: [...this.#watches.values()],
       finals: this.#finals,
-      stateHashes: this.#hashes,
       logs,
     }
   }

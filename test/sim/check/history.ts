@@ -15,7 +15,6 @@ export interface History {
   readonly operations: readonly Operation[]
   readonly watches: readonly Watch[]
   readonly finals: readonly FinalState[]
-  readonly stateHashes: readonly StateHash[]
   readonly logs: readonly MemberLog[]
 }
 
@@ -23,7 +22,6 @@ export const EMPTY_HISTORY: History = {
   operations: [],
   watches: [],
   finals: [],
-  stateHashes: [],
   logs: [],
 }
 
@@ -222,13 +220,6 @@ export interface FinalState {
 export interface HashKv {
   readonly revision: number
   readonly compactRevision: number
-  readonly hash: number
-}
-
-/** A member's rolling hash of everything it had applied up to an index. */
-export interface StateHash {
-  readonly member: string
-  readonly index: number
   readonly hash: number
 }
 

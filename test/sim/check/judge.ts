@@ -33,7 +33,6 @@ export interface HistoryCounts {
   readonly watches: number
   readonly events: number
   readonly finals: number
-  readonly stateHashes: number
   readonly logs: number
 }
 
@@ -55,13 +54,7 @@ export function judge(history: History, options: JudgeOptions = {}): Judgement {
   return { type, violations, unknowns, ...(search !== undefined && { search }), counts }
 }
 
-export function countsOf({
-  operations,
-  watches,
-  finals,
-  stateHashes,
-  logs,
-}: History): HistoryCounts {
+export function countsOf({ operations, watches, finals, logs }: History): HistoryCounts {
   const outcomes = { ok: 0, failed: 0, unknown: 0 }
   for (const { outcome } of operations) outcomes[outcome.type]++
   let events = 0
@@ -75,7 +68,6 @@ export function countsOf({
     watches: watches.length,
     events,
     finals: finals.length,
-    stateHashes: stateHashes.length,
     logs: logs.length,
   }
 }

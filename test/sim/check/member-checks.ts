@@ -130,32 +130,18 @@ interface Hashed {
   readonly hash: number
 }
 
-function hashProblems({ finals, stateHashes }: History): Violation[] {
-  const hashKvs = finals.flatMap(({ member, hashes = [] }) =>
+function hashProblems({ finals }: History): Violation[] {
+  const first = new Map<string, Hashed>()
+  const all = finals.flatMap(({ member, hashes = [] }) =>
     hashes.map(({ revision, compactRevision, hash }): Hashed => {
       return { member, name: `revision ${revision}, compacted at ${compactRevision}`, hash }
     }),
   )
-  const states = stateHashes.map(({ member, index, hash }): Hashed => {
-    return { member, name: `index ${index}`, hash }
-  })
-  return [
-    ...unequal(hashKvs, 'hash-kv-differs', 'HashKV'),
-    ...unequal(states, 'state-hash-differs', 'the state hash'),
-  ]
-}
-
-function unequal(
-  hashes: readonly Hashed[],
-  kind: 'hash-kv-differs' | 'state-hash-differs',
-  what: string,
-): Violation[] {
-  const first = new Map<string, Hashed>()
-  return hashes.flatMap((one): Violation[] => {
+  return all.flatMap((one): Violation[] => {
     const other = first.get(one.name)
     if (other === undefined) first.set(one.name, one)
     if (other === undefined || other.hash === one.hash) return []
-    const sentence = `${what} at ${one.name} is ${other.hash} on ${other.member} and ${one.hash} on ${one.member}`
-    return [{ kind, sentence, operations: [] }]
+    const sentence = `HashKV at ${one.name} is ${other.hash} on ${other.member} and ${one.hash} on ${one.member}`
+    return [{ kind: 'hash-kv-differs', sentence, operations: [] }]
   })
 }

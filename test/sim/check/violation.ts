@@ -41,7 +41,6 @@ export type ViolationKind =
   | 'members-disagree'
   | 'final-state-differs'
   | 'hash-kv-differs'
-  | 'state-hash-differs'
 
 export interface Violation {
   readonly kind: ViolationKind

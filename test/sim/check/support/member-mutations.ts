@@ -235,18 +235,6 @@ export const MEMBER_MUTATIONS: Readonly<Record<string, Mutation>> = {
       return { ...history, finals: history.finals.with(1, { ...final, hashes }) }
     },
   },
-  'a member with another state hash': {
-    kinds: ['state-hash-differs'],
-    needs: LOGGED,
-    mutate: ({ history, random }) => {
-      const i = random.int(0, history.stateHashes.length - 1)
-      const one = history.stateHashes[i]!
-      return {
-        ...history,
-        stateHashes: history.stateHashes.with(i, { ...one, hash: one.hash + 1 }),
-      }
-    },
-  },
 }
 
 /** A fault that met no put, or a lease that was there no more, broke nothing. */

@@ -83,7 +83,6 @@ class Run {
       operations: this.#operations.sort((a, b) => a.id - b.id),
       watches: this.#watches.recorded,
       finals: MEMBERS.map((member, i) => this.#final(member, i)),
-      stateHashes: this.#hashes(),
       logs: logs ? MEMBERS.map((member) => ({ member, changes: this.#changes() })) : [],
     }
   }
@@ -299,12 +298,6 @@ class Run {
     const hashes = [{ revision, compactRevision, hash: (revision * 7919) >>> 0 }]
     const leases = [...store.leases.keys()]
     return { member, at: this.#agenda.now + 1 + i, revision, kvs, hashes, leases }
-  }
-
-  #hashes(): History['stateHashes'] {
-    return [3, 5, 8].flatMap((index) =>
-      MEMBERS.map((member) => ({ member, index, hash: index * 104_729 })),
-    )
   }
 
   #changes(): RevisionChanges[] {
