@@ -13,6 +13,7 @@ import { Load } from './load-generator/load.ts'
 import type { LoadResult } from './load-generator/load.ts'
 import { bytesField, readField, varintField } from './load-generator/protobuf.ts'
 import { keyPrefix } from './load-generator/workload.ts'
+import { loopDelayP99Ms } from './loop-delay.ts'
 import type { Options } from './options.ts'
 import { ServerProcess } from './server-process.ts'
 import type { Target } from './server-process.ts'
@@ -32,6 +33,7 @@ export interface ResponsiveSample extends LoadResult {
   /** How long the long work took, for its client. */
   readonly workMs: number
   readonly workBytes: number
+  readonly loopP99Ms: number
 }
 
 /** Long work on a connection of its own: resolves when it is answered. */
@@ -88,7 +90,7 @@ async function measureCompaction(
   }
 }
 
-type Measured = LoadResult & { readonly workMs: number; readonly workBytes: number }
+type Measured = Omit<ResponsiveSample, 'target' | 'during' | 'round'>
 
 function named(sample: Measured, target: Target, during: string, round: number): ResponsiveSample {
   console.error(
@@ -105,12 +107,14 @@ async function measureDuring(server: ServerProcess, work: LongWork): Promise<Mea
   const workload = { kind: 'put', keySpace: compactedKeys, valueBytes: 256 } as const
   const probe = await Load.start({ endpoints: server.endpoints, clients: 1, workload, paceMs })
   await sleep(tailMs)
+  await loopDelayP99Ms(server)
   probe.mark()
   const { elapsedMs, bytes } = await work(connection)
   await sleep(tailMs)
   const result = await probe.finish()
   connection.close()
-  return { ...result, workMs: elapsedMs, workBytes: bytes }
+  const loopP99Ms = await loopDelayP99Ms(server)
+  return { ...result, workMs: elapsedMs, workBytes: bytes, loopP99Ms }
 }
 
 async function rangeOverAll(
@@ -170,6 +174,7 @@ const columns: readonly [
   ['p50 ms', 2, (it) => it.p50Ms],
   ['p99 ms', 2, (it) => it.p99Ms],
   ['max ms', 1, (it) => it.maxMs],
+  ['loop p99 ms', 1, (it) => it.loopP99Ms],
 ]
 
 function order(during: string): number {

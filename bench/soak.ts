@@ -13,6 +13,7 @@ import { Load } from './load-generator/load.ts'
 import { bytesField, readField, varintField } from './load-generator/protobuf.ts'
 import { encodeRequest } from './load-generator/request.ts'
 import { keyPrefix } from './load-generator/workload.ts'
+import { loopDelayP99Ms } from './loop-delay.ts'
 import type { Options } from './options.ts'
 import { ServerProcess } from './server-process.ts'
 import type { Target } from './server-process.ts'
@@ -26,6 +27,7 @@ export interface SoakSample {
   readonly perSecond: number
   /** Looked at once a second. */
   readonly rssBytes: readonly number[]
+  readonly loopP99Ms: number
 }
 
 const CLIENTS = 256
@@ -88,7 +90,8 @@ async function soakTenth(
   const elapsedSeconds = (performance.now() - fromMs) / 1000
   // Of five calls one is a put, and every put makes a revision.
   const perSecond = ((revision - fromRevision) * 5) / elapsedSeconds
-  return { target: target.label, tenth, revision, perSecond, rssBytes }
+  const loopP99Ms = await loopDelayP99Ms(server)
+  return { target: target.label, tenth, revision, perSecond, rssBytes, loopP99Ms }
 }
 
 /** A client that watches, grants leases that nobody renews, and goes away. */
@@ -134,7 +137,7 @@ function report({ target, tenth, perSecond, rssBytes }: SoakSample): void {
 
 export function soakTable(targets: readonly Target[], samples: readonly SoakSample[]): string {
   const mib = (bytes: number): string => fixed(bytes / 2 ** 20, 0)
-  const rows = samples.map(({ target, tenth, revision, perSecond, rssBytes }) => [
+  const rows = samples.map(({ target, tenth, revision, perSecond, rssBytes, loopP99Ms }) => [
     target,
     `${tenth}/${TENTHS}`,
     count(revision * 5),
@@ -142,8 +145,18 @@ export function soakTable(targets: readonly Target[], samples: readonly SoakSamp
     mib(Math.min(...rssBytes)),
     mib(median(rssBytes)),
     mib(Math.max(...rssBytes)),
+    fixed(loopP99Ms, 1),
   ])
-  const head = ['server', 'part', 'calls so far', 'calls/s', 'RSS min', 'median', 'max MiB']
+  const head = [
+    'server',
+    'part',
+    'calls so far',
+    'calls/s',
+    'RSS min',
+    'median',
+    'max MiB',
+    'loop p99 ms',
+  ]
   const slopes = targets.map(({ label }) => {
     const own = samples.filter(({ target }) => target === label)
     return `${label}: ${fixed(slopeOf(own), 2)} MiB per million calls in the second half`
