@@ -5,6 +5,7 @@
  */
 
 import type { Duplex } from 'node:stream'
+import type { Soon } from '../base/pending.ts'
 import type { Logger } from '../base/ports.ts'
 import type { StatusError } from './status.ts'
 
@@ -55,7 +56,10 @@ export type Method =
       readonly kind: 'unary'
       readonly path: string
       readonly codec: Codec<unknown, unknown>
-      /** Throws or rejects with a StatusError for expected failures; anything else is a bug. */
+      /**
+       * The response, or a Promise or Pending of it. Throws or fails with a StatusError for expected
+       * failures; anything else is a bug.
+       */
       handle(request: unknown, context: CallContext): unknown
     }
   | {
@@ -79,7 +83,7 @@ export type Method =
 export function defineUnary<Request, Response>(
   path: string,
   codec: Codec<Request, Response>,
-  handle: (request: Request, context: CallContext) => Response | Promise<Response>,
+  handle: (request: Request, context: CallContext) => Response | Soon<Response>,
 ): Method {
   return { kind: 'unary', path, codec, handle }
 }

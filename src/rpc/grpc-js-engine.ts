@@ -15,6 +15,7 @@ import {
 import type { ServerOptions } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { unreachable } from '../base/assert.ts'
+import { Pending } from '../base/pending.ts'
 import { ENGINE_DEFAULTS, type Engine, type EngineOptions, type Method } from './engine.ts'
 import {
   GrpcJsContext,
@@ -126,7 +127,8 @@ export class GrpcJsEngine implements Engine {
       try {
         const result = method.handle(state.decode(call.request), context)
         // A plain value is answered in this turn, without the microtasks of a promise.
-        if (result instanceof Promise) result.then(succeed, fail)
+        if (result instanceof Pending) result.listen({ onValue: succeed, onFailure: fail })
+        else if (result instanceof Promise) result.then(succeed, fail)
         else succeed(result)
       } catch (thrown) {
         fail(thrown)

@@ -10,6 +10,7 @@
  */
 
 import type { Key } from '../base/key.ts'
+import { promiseOf } from '../base/pending.ts'
 import { decodeKeyValue, leaseOf } from '../mvcc/kv.ts'
 import type { Store } from '../mvcc/store.ts'
 import type { WatchHub } from '../mvcc/watch-hub.ts'
@@ -99,7 +100,7 @@ export class KeyQueue {
       failure: [rangeOp(key)],
     }
     try {
-      return entryOf(name, key, await kv.txn(txn))
+      return entryOf(name, key, await promiseOf(kv.txn(txn)))
     } catch (error) {
       const isUnknown = error instanceof StatusError && error.code === STATUS.UNAVAILABLE
       // Tried once: later on, it might be another call's place.

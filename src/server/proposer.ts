@@ -73,16 +73,44 @@ export interface Caller {
 }
 
 /** The server itself, which never goes away. */
-const SERVER_CALLER: Caller = { cancelled: false }
+export const SERVER_CALLER: Caller = { cancelled: false }
 
-interface Proposal {
+const STOPPED = { ok: false, error: 'stopped' } as const
+const OVERLOADED = { ok: false, error: 'too-many-requests' } as const
+const TOO_LARGE = { ok: false, error: 'request-too-large' } as const
+
+/** Whoever waits for a proposal. */
+export interface OutcomeListener {
+  /** Once, perhaps before `submit` returns, and in the middle of a turn: later work belongs there. */
+  onOutcome(outcome: Outcome<object>): void
+}
+
+class Proposal {
   readonly requestId: number
   readonly lane: Lane
   readonly caller: Caller
   readonly type: EntryType
   readonly data: Uint8Array
   readonly startMs: number
-  readonly resolve: (outcome: Outcome<object>) => void
+  readonly listener: OutcomeListener
+
+  constructor(
+    requestId: number,
+    lane: Lane,
+    caller: Caller,
+    type: EntryType,
+    data: Uint8Array,
+    startMs: number,
+    listener: OutcomeListener,
+  ) {
+    this.requestId = requestId
+    this.lane = lane
+    this.caller = caller
+    this.type = type
+    this.data = data
+    this.startMs = startMs
+    this.listener = listener
+  }
 }
 
 export class Proposer {
@@ -114,42 +142,41 @@ export class Proposer {
     return this.#failedCount
   }
 
-  /**
-   * Resolves with what applying came to; never rejects. The server's own upkeep, which bounds
-   * itself, is not held up by a flood of clients' requests. What waits for a leader is given up
-   * when its caller has gone.
-   */
+  /** As `submit`, for those who wait with `await`. Never rejects. */
   propose<Response extends object>(
     request: ProposedRequest,
     lane: Lane = 'client',
     caller = SERVER_CALLER,
   ): Promise<Outcome<Response>> {
-    if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
-    if (lane === 'client' && this.#isOverloaded()) {
-      return Promise.resolve({ ok: false, error: 'too-many-requests' })
-    }
+    return promised((listener) => this.submit(request, lane, caller, listener))
+  }
+
+  /**
+   * Tells the listener what applying came to. The server's own upkeep, which bounds itself, is not
+   * held up by a flood of clients' requests. What waits for a leader is given up when its caller
+   * has gone.
+   */
+  submit(request: ProposedRequest, lane: Lane, caller: Caller, listener: OutcomeListener): void {
+    if (this.#stopped) return listener.onOutcome(STOPPED)
+    if (lane === 'client' && this.#isOverloaded()) return listener.onOutcome(OVERLOADED)
     const requestId = this.#nextRequestId++
     const data = encodeInternalRequest({ proposer: this.#options.memberId, requestId, request })
     const bytes = data.length - ENVELOPE_SURPLUS_BYTES
     if (lane === 'client' && bytes > this.#options.maxRequestBytes) {
-      return Promise.resolve({ ok: false, error: 'request-too-large' })
+      return listener.onOutcome(TOO_LARGE)
     }
-    return this.#await<Response>({ requestId, lane, caller, type: 'EntryNormal', data })
+    this.#begin(requestId, lane, caller, 'EntryNormal', data, listener)
   }
 
   /** The same for a change of the membership; it waits until the one before it is applied. */
   proposeConfChange<Response extends object>(
     change: Omit<ConfChangeInput, 'proposer' | 'requestId'>,
   ): Promise<Outcome<Response>> {
-    if (this.#stopped) return Promise.resolve({ ok: false, error: 'stopped' })
-    const requestId = this.#nextRequestId++
-    const data = encodeConfChange({ ...change, proposer: this.#options.memberId, requestId })
-    return this.#await<Response>({
-      requestId,
-      lane: 'client',
-      caller: SERVER_CALLER,
-      type: 'EntryConfChange',
-      data,
+    return promised((listener) => {
+      if (this.#stopped) return listener.onOutcome(STOPPED)
+      const requestId = this.#nextRequestId++
+      const data = encodeConfChange({ ...change, proposer: this.#options.memberId, requestId })
+      this.#begin(requestId, 'client', SERVER_CALLER, 'EntryConfChange', data, listener)
     })
   }
 
@@ -162,16 +189,18 @@ export class Proposer {
     )
   }
 
-  #await<Response extends object>(
-    fields: Omit<Proposal, 'startMs' | 'resolve'>,
-  ): Promise<Outcome<Response>> {
-    return new Promise((settle) => {
-      const startMs = this.#options.clock.nowMs()
-      const resolve = settle as Proposal['resolve']
-      const proposal = { ...fields, startMs, resolve }
-      this.#waiting.set(fields.requestId, proposal)
-      this.#offer(proposal)
-    })
+  #begin(
+    requestId: number,
+    lane: Lane,
+    caller: Caller,
+    type: EntryType,
+    data: Uint8Array,
+    listener: OutcomeListener,
+  ): void {
+    const startMs = this.#options.clock.nowMs()
+    const proposal = new Proposal(requestId, lane, caller, type, data, startMs, listener)
+    this.#waiting.set(requestId, proposal)
+    this.#offer(proposal)
   }
 
   /** Returns whether Raft took it. */
@@ -230,7 +259,7 @@ export class Proposer {
     const proposal = this.#waiting.get(applied.requestId)
     if (proposal === undefined) return
     this.#waiting.delete(applied.requestId)
-    proposal.resolve(applied.outcome)
+    proposal.listener.onOutcome(applied.outcome)
   }
 
   /**
@@ -266,7 +295,7 @@ export class Proposer {
     this.#letGo(proposal)
     this.#waiting.delete(proposal.requestId)
     this.#failedCount++
-    proposal.resolve({ ok: false, error })
+    proposal.listener.onOutcome({ ok: false, error })
   }
 
   /** Messages of which nothing waits any more, oldest first; nobody tells when one was taken. */
@@ -276,4 +305,12 @@ export class Proposer {
       this.#forwarded.delete(forwardId)
     }
   }
+}
+
+function promised<Response extends object>(
+  submit: (listener: OutcomeListener) => void,
+): Promise<Outcome<Response>> {
+  return new Promise((resolve) => {
+    submit({ onOutcome: (outcome) => resolve(outcome as Outcome<Response>) })
+  })
 }

@@ -4,7 +4,6 @@
  */
 
 import type { MemberId } from '../raft/types.ts'
-import type { StatusError } from '../rpc/status.ts'
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../rpc/codec/etcdserverpb.ts'
 import { etcdError } from './errors.ts'
 import type { Proposer } from './proposer.ts'
@@ -28,14 +27,14 @@ export class SpaceGuard {
     return hasRoom(this.#usedBytes(), requestCost(request), this.#quotaBytes)
   }
 
-  /** Raises the alarm and returns the error to answer with. */
-  async refuse(): Promise<StatusError> {
+  /** Raises the alarm and rejects with the error to answer with. */
+  async refuse(): Promise<never> {
     const value = {
       action: AlarmAction.ACTIVATE,
       memberId: this.#memberId,
       alarm: AlarmType.NOSPACE,
     }
     const outcome = await this.#proposer.propose({ case: 'alarm', value })
-    return etcdError(outcome.ok ? 'no-space' : outcome.error)
+    throw etcdError(outcome.ok ? 'no-space' : outcome.error)
   }
 }

@@ -72,10 +72,12 @@ describe('the Election service', () => {
   test('a candidate whose new value cannot be proclaimed is none any more', async () => {
     await start(1)
     await campaignInTurn(1)
-    const { propose } = Proposer.prototype
-    const proposals = vi.spyOn(Proposer.prototype, 'propose')
-    proposals.mockImplementationOnce(propose)
-    proposals.mockResolvedValueOnce({ ok: false, error: 'timeout' })
+    const { submit } = Proposer.prototype
+    const proposals = vi.spyOn(Proposer.prototype, 'submit')
+    proposals.mockImplementationOnce(submit)
+    proposals.mockImplementationOnce((_request, _lane, _caller, listener) => {
+      listener.onOutcome({ ok: false, error: 'timeout' })
+    })
     const again = bench.campaign('e', 1, 'new')
     expect(await again.answered).toBe('14 etcdserver: request timed out')
     proposals.mockRestore()

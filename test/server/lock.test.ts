@@ -8,7 +8,7 @@ import { RecipeBench, settle, type Call } from './support/recipe-bench.ts'
 
 let bench: RecipeBench
 
-type ProposeArguments = Parameters<Proposer['propose']>
+type SubmitArguments = Parameters<Proposer['submit']>
 
 const EXPIRED = '2 mutex: session is expired'
 
@@ -222,11 +222,12 @@ describe('the Lock service', () => {
   test('a place that came to be although its call was told a timeout is given up', async () => {
     await start(1, 2)
     await bench.lock('l', 1).answered
-    const { propose } = Proposer.prototype
-    const proposals = vi.spyOn(Proposer.prototype, 'propose')
-    const timesOut = async function timesOut(this: Proposer, ...request: ProposeArguments) {
-      await propose.apply(this, request)
-      return { ok: false as const, error: 'timeout' as const }
+    const { submit } = Proposer.prototype
+    const proposals = vi.spyOn(Proposer.prototype, 'submit')
+    const timesOut = function timesOut(this: Proposer, ...given: SubmitArguments) {
+      const [request, lane, caller, listener] = given
+      const onOutcome = () => listener.onOutcome({ ok: false, error: 'timeout' })
+      submit.call(this, request, lane, caller, { onOutcome })
     }
     for (const lease of [2, 1]) {
       proposals.mockImplementationOnce(timesOut)

@@ -97,7 +97,7 @@ describe('the guard', () => {
   test('raises the alarm of its member before it refuses', async () => {
     const proposer = new RecordingProposer()
     const guard = new SpaceGuard(proposer, 'aa', () => 0, 1000)
-    expect(await guard.refuse()).toMatchObject({
+    await expect(guard.refuse()).rejects.toMatchObject({
       code: 8,
       message: 'etcdserver: mvcc: database space exceeded',
     })
@@ -109,6 +109,6 @@ describe('the guard', () => {
     const proposer = new RecordingProposer()
     proposer.outcome = { ok: false, error: 'no-leader' }
     const guard = new SpaceGuard(proposer, 'aa', () => 0, 1000)
-    expect(await guard.refuse()).toMatchObject({ message: 'etcdserver: no leader' })
+    await expect(guard.refuse()).rejects.toMatchObject({ message: 'etcdserver: no leader' })
   })
 })

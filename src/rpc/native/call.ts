@@ -3,6 +3,7 @@
  * the status out. It is the context and the response stream that the handler gets.
  */
 
+import { Pending, type PendingListener } from '../../base/pending.ts'
 import { CallState } from '../call-state.ts'
 import type { CallContext, EngineOptions, Method, ResponseStream } from '../engine.ts'
 import { STATUS, StatusError } from '../status.ts'
@@ -24,7 +25,14 @@ export interface CallHost {
 }
 
 export class Call
-  implements CallContext, ResponseStream<unknown>, StreamListener, MessageSink, BidiHost, Timed
+  implements
+    CallContext,
+    ResponseStream<unknown>,
+    StreamListener,
+    MessageSink,
+    BidiHost,
+    Timed,
+    PendingListener<unknown>
 {
   readonly #host: CallHost
   readonly #stream: Stream
@@ -212,22 +220,28 @@ export class Call
   }
 
   #answer(result: unknown): void {
-    // A plain value is answered in this turn, without the microtasks of a promise.
-    if (!(result instanceof Promise)) {
-      this.#succeed(result)
-      return
-    }
-    this.#isAwaited = true
-    result.then(
-      (response: unknown) => {
-        this.#onSettled()
-        this.#succeed(response)
-      },
-      (thrown: unknown) => {
-        this.#onSettled()
-        this.fail(this.#state.statusOf(thrown))
-      },
-    )
+    if (result instanceof Pending) {
+      this.#isAwaited = true
+      result.listen(this)
+    } else if (result instanceof Promise) {
+      this.#isAwaited = true
+      result.then(
+        (response: unknown) => this.onValue(response),
+        (thrown: unknown) => this.onFailure(thrown),
+      )
+    } else this.#succeed(result) // a plain value is answered in this turn
+  }
+
+  // From the handler's answer.
+
+  onValue(response: unknown): void {
+    this.#onSettled()
+    this.#succeed(response)
+  }
+
+  onFailure(thrown: unknown): void {
+    this.#onSettled()
+    this.fail(this.#state.statusOf(thrown))
   }
 
   #succeed(response: unknown): void {

@@ -3,6 +3,8 @@
 import {
   RangeRequest_SortOrder as SortOrder,
   RangeRequest_SortTarget as SortTarget,
+  type TxnRequest,
+  type TxnResponseInput,
 } from '../../rpc/codec/etcdserverpb.ts'
 import {
   ElectionService as CODECS,
@@ -17,6 +19,7 @@ import {
   type ResignResponseInput,
 } from '../../rpc/codec/v3electionpb.ts'
 import type { Key } from '../../base/key.ts'
+import { promiseOf } from '../../base/pending.ts'
 import type { WatchHub } from '../../mvcc/watch-hub.ts'
 import {
   defineServerStream,
@@ -101,7 +104,7 @@ export class ElectionService {
     if (leader === undefined) throw leaderMissing()
     const { key, rev } = leader
     const lease = await this.#parts.lease.session(leader.lease)
-    const { succeeded, header } = await this.#parts.kv.txn({
+    const { succeeded, header } = await this.#txn({
       compare: [createdAt(key, rev)],
       success: [putOp(key, value, lease)],
       failure: [],
@@ -141,7 +144,7 @@ export class ElectionService {
   async resign({ leader }: ResignRequest): Promise<ResignResponseInput> {
     if (leader === undefined) throw leaderMissing()
     const { key, rev } = leader
-    const { header } = await this.#parts.kv.txn({
+    const { header } = await this.#txn({
       compare: [createdAt(key, rev)],
       success: [deleteOp(key)],
       failure: [],
@@ -170,6 +173,10 @@ export class ElectionService {
       await this.#parts.queue.leave(entry)
       throw error
     }
+  }
+
+  #txn(request: TxnRequest): Promise<TxnResponseInput> {
+    return promiseOf(this.#parts.kv.txn(request))
   }
 }
 

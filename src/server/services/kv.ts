@@ -1,5 +1,6 @@
 /** etcdserverpb.KV: keys, ranges, transactions and compaction. */
 
+import type { Pending, Soon } from '../../base/pending.ts'
 import type { Store } from '../../mvcc/store.ts'
 import {
   defineServerStream,
@@ -29,7 +30,6 @@ import {
   type PutResponseInput,
   type RangeRequest,
   type RangeStreamResponseInput,
-  type ResponseHeaderInput,
   type TxnRequest,
   type TxnResponseInput,
 } from '../../rpc/codec/etcdserverpb.ts'
@@ -39,13 +39,13 @@ import {
   isSerializable,
   prepareReadTxn,
   readTxnResponse,
-  type Outcome,
   type Steppable,
 } from '../apply-txn.ts'
 import type { Compactor } from '../compactor.ts'
 import { etcdError } from '../errors.ts'
 import type { OperationCounts } from '../metric-sources.ts'
-import type { Caller, ProposedRequest, Proposer } from '../proposer.ts'
+import { ProposedResponse, type Headed } from '../proposed-response.ts'
+import { SERVER_CALLER, type Caller, type ProposedRequest, type Proposer } from '../proposer.ts'
 import { RangeExecution } from '../range.ts'
 import { encodeInSlices, encodeRange, type EncodableRange } from '../range-encoding.ts'
 import { checkStreamable, streamRange } from '../range-stream.ts'
@@ -185,33 +185,30 @@ export class KvService {
     }
   }
 
-  async put(request: PutRequest, caller?: Caller): Promise<PutResponseInput> {
+  put(request: PutRequest, caller?: Caller): Soon<PutResponseInput> {
     const error = checkPutRequest(request)
     if (error !== undefined) throw etcdError(error)
-    if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
+    if (!this.#spaceGuard.hasRoom(request)) return this.#spaceGuard.refuse()
     return this.#propose<PutResponseInput>({ case: 'put', value: request }, caller)
   }
 
-  async deleteRange(
-    request: DeleteRangeRequest,
-    caller?: Caller,
-  ): Promise<DeleteRangeResponseInput> {
+  deleteRange(request: DeleteRangeRequest, caller?: Caller): Soon<DeleteRangeResponseInput> {
     const error = checkDeleteRangeRequest(request)
     if (error !== undefined) throw etcdError(error)
     return this.#propose<DeleteRangeResponseInput>({ case: 'deleteRange', value: request }, caller)
   }
 
-  async txn(request: TxnRequest, reader: Reader = SERVER_READER): Promise<TxnResponseInput> {
+  txn(request: TxnRequest, reader: Reader = SERVER_READER): Soon<TxnResponseInput> {
     const error = checkTxnRequest(request, this.#options.maxTxnOps)
     if (error !== undefined) throw etcdError(error)
     if (isReadOnly(request)) return this.#readTxn(request, reader)
-    if (!this.#spaceGuard.hasRoom(request)) throw await this.#spaceGuard.refuse()
+    if (!this.#spaceGuard.hasRoom(request)) return this.#spaceGuard.refuse()
     return this.#propose<TxnResponseInput>({ case: 'txn', value: request }, reader)
   }
 
   async compact(request: CompactionRequest, caller?: Caller): Promise<CompactionResponseInput> {
     const proposed = { case: 'compaction', value: request } as const
-    const response = await this.#propose<CompactionResponseInput>(proposed, caller)
+    const response = await this.#propose<CompactionResponseInput>(proposed, caller).promise()
     if (request.physical) await this.#compactor.finished()
     return response
   }
@@ -257,13 +254,13 @@ export class KvService {
     if (this.#alarms.isActive(AlarmType.CORRUPT)) throw etcdError('corrupt')
   }
 
-  async #propose<Response extends object>(
+  #propose<Response extends Headed>(
     request: ProposedRequest,
-    caller?: Caller,
-  ): Promise<Response & { header: ResponseHeaderInput }> {
-    const outcome: Outcome<Response> = await this.#proposer.propose(request, 'client', caller)
-    if (!outcome.ok) throw etcdError(outcome.error)
-    return { ...outcome.response, header: this.#headers.at(outcome.revision) }
+    caller: Caller = SERVER_CALLER,
+  ): Pending<Response> {
+    const response = new ProposedResponse<Response>(this.#headers)
+    this.#proposer.submit(request, 'client', caller, response)
+    return response
   }
 }
 

@@ -85,7 +85,7 @@ export class LeaseService {
   /** The id and the TTL are settled before the proposal, so that every member grants the same. */
   async grant(request: LeaseGrantRequest): Promise<LeaseGrantResponseInput> {
     const { proposer, loop, spaceGuard, headers } = this.#parts
-    if (!spaceGuard.hasRoom(request)) throw await spaceGuard.refuse()
+    if (!spaceGuard.hasRoom(request)) return spaceGuard.refuse()
     const id = request.id === 0n ? this.#freeId() : request.id
     const value = { id, ttl: Math.max(request.ttl, loop.minimumTtl) }
     const outcome = await proposer.propose<LeaseGrantResponseInput>({ case: 'leaseGrant', value })

@@ -1,6 +1,7 @@
 /** v3lockpb.Lock: a lock by name, held by the contender whose key is the oldest. */
 
 import { EMPTY_KEY } from '../../base/key.ts'
+import { promiseOf } from '../../base/pending.ts'
 import {
   LockService as CODECS,
   type LockRequest,
@@ -57,7 +58,7 @@ export class LockService {
   /** Unlocking what is not locked is no error. */
   async unlock({ key }: UnlockRequest): Promise<UnlockResponseInput> {
     const request = { key, rangeEnd: EMPTY_KEY, prevKv: false }
-    const { header } = await this.#parts.kv.deleteRange(request)
+    const { header } = await promiseOf(this.#parts.kv.deleteRange(request))
     return { header }
   }
 }

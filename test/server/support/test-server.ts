@@ -1,5 +1,6 @@
 /** A whole server over simulated disks: booted as in production, called without a network. */
 
+import { Pending } from '../../../src/base/pending.ts'
 import type { CallContext, Method, RequestStream, ResponseStream } from '../../../src/rpc/engine.ts'
 import {
   bootstrap,
@@ -128,7 +129,8 @@ export class TestServer {
   async call<Response>(method: string, request: object, context = CONTEXT): Promise<Response> {
     const found = this.#methods.get(pathOf(method))
     if (found?.kind !== 'unary') throw new Error(`no unary method ${method}`)
-    return (await found.handle(request, context)) as Response
+    const answer = found.handle(request, context)
+    return (await (answer instanceof Pending ? answer.promise() : answer)) as Response
   }
 
   serverStream(
