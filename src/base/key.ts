@@ -15,9 +15,16 @@ export const EMPTY_KEY = '' as Key
 /** The one-byte key 0x00, which as `range_end` means "no upper bound" in etcd's API. */
 export const ZERO_KEY = '\0' as Key
 
+/** Node's method behind `toString('latin1')`. */
+interface NativeStrings {
+  readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string
+}
+
+const { latin1Slice } = Buffer.prototype as unknown as NativeStrings
+
+/** No Buffer is made for it: a short array would first have to move out of the heap. */
 export function keyFromBytes(bytes: Uint8Array): Key {
-  const { buffer, byteOffset, byteLength } = bytes
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1') as Key
+  return latin1Slice.call(bytes, 0, bytes.length) as Key
 }
 
 /** For keys the program mints itself and for tests: UTF-8 text to key. */

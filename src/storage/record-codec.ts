@@ -13,17 +13,30 @@ export const RECORD_PREFIX = 2
 const CHECKSUM_BYTES = 4
 const KEPT_SCRATCH_BYTES = 4 * 1024 * 1024
 
+/** Values up to this length have their frame kept: at most so many frames are. */
+const FRAMED_VALUE_BYTES = 1024
+
 /** A key and a value in one piece of scratch memory, good until the next call. */
 export interface EncodedRecord {
   readonly key: Buffer
   readonly value: Buffer
 }
 
+/** Scratch memory for the records of one form; making these views costs as much as filling them. */
+interface Frame extends EncodedRecord {
+  readonly bytes: Buffer
+  /** All but the checksum. */
+  readonly checked: Buffer
+}
+
 export class RecordCodec {
   #scratch: Buffer
+  /** By the length of the value. */
+  readonly #frames: Map<number, Frame>
 
   constructor() {
     this.#scratch = Buffer.allocUnsafeSlow(64 * 1024)
+    this.#frames = new Map()
   }
 
   /** The key as stored, in scratch memory. */
@@ -35,15 +48,31 @@ export class RecordCodec {
   }
 
   encode(key: Key, value: Uint8Array): EncodedRecord {
-    const keyEnd = 1 + key.length
-    const valueEnd = keyEnd + value.length
-    const bytes = this.#room(valueEnd + CHECKSUM_BYTES)
+    const frame = this.#frame(key.length, value.length)
+    const { bytes, checked } = frame
     bytes[0] = RECORD_PREFIX
     bytes.write(key, 1, 'latin1')
-    bytes.set(value, keyEnd)
-    bytes.writeUInt32BE(crc32(bytes.subarray(0, valueEnd)), valueEnd)
+    bytes.set(value, 1 + key.length)
+    bytes.writeUInt32BE(crc32(checked), checked.length)
+    return frame
+  }
+
+  /** Keys nearly all have one length. */
+  #frame(keyLength: number, valueLength: number): Frame {
+    const kept = this.#frames.get(valueLength)
+    if (kept?.key.length === 1 + keyLength) return kept
+    const keyEnd = 1 + keyLength
+    const valueEnd = keyEnd + valueLength
     const end = valueEnd + CHECKSUM_BYTES
-    return { key: bytes.subarray(0, keyEnd), value: bytes.subarray(keyEnd, end) }
+    const bytes = this.#room(end)
+    const frame: Frame = {
+      bytes,
+      checked: bytes.subarray(0, valueEnd),
+      key: bytes.subarray(0, keyEnd),
+      value: bytes.subarray(keyEnd, end),
+    }
+    if (valueLength <= FRAMED_VALUE_BYTES) this.#frames.set(valueLength, frame)
+    return frame
   }
 
   #room(length: number): Buffer {
