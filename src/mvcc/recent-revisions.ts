@@ -6,7 +6,8 @@
  */
 
 import { assert } from '../base/assert.ts'
-import type { WatchEvent } from './watch-event.ts'
+import type { Change, Commit } from './change.ts'
+import { WatchEvent } from './watch-event.ts'
 
 /** All changes of one main revision, in order. */
 export interface RevisionEvents {
@@ -14,9 +15,31 @@ export interface RevisionEvents {
   readonly events: readonly WatchEvent[]
 }
 
+/** A revision as its commit told of it. Most are never looked at: events are made when they are. */
+export class CommittedRevision implements RevisionEvents {
+  readonly revision: number
+  /** Of all its changes. */
+  readonly recordBytes: number
+  readonly #changes: readonly Change[]
+  #events: readonly WatchEvent[] | undefined
+
+  constructor({ revision, changes }: Commit) {
+    let recordBytes = 0
+    for (const { record } of changes) recordBytes += record.length
+    this.revision = revision
+    this.recordBytes = recordBytes
+    this.#changes = changes
+  }
+
+  get events(): readonly WatchEvent[] {
+    this.#events ??= this.#changes.map((change) => new WatchEvent(this.revision, change, false))
+    return this.#events
+  }
+}
+
 export class RecentRevisions {
   /** A ring: revision r stands at r modulo its length. */
-  readonly #ring: (RevisionEvents | undefined)[]
+  readonly #ring: (CommittedRevision | undefined)[]
   readonly #bytesMax: number
   #first: number
   #next: number
@@ -39,11 +62,11 @@ export class RecentRevisions {
     return this.#first
   }
 
-  push(revision: RevisionEvents): void {
+  push(revision: CommittedRevision): void {
     assert(revision.revision === this.#next, 'revisions come one after the other')
     if (this.#next - this.#first === this.#ring.length) this.#drop()
     this.#ring[this.#next++ % this.#ring.length] = revision
-    this.#bytes += bytesOf(revision)
+    this.#bytes += revision.recordBytes
     while (this.#bytes > this.#bytesMax && this.#next - this.#first > 1) this.#drop()
   }
 
@@ -55,13 +78,7 @@ export class RecentRevisions {
 
   #drop(): void {
     const at = this.#first++ % this.#ring.length
-    this.#bytes -= bytesOf(this.#ring[at]!)
+    this.#bytes -= this.#ring[at]!.recordBytes
     this.#ring[at] = undefined
   }
-}
-
-function bytesOf({ events }: RevisionEvents): number {
-  let bytes = 0
-  for (const event of events) bytes += event.recordBytes
-  return bytes
 }

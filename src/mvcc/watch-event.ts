@@ -51,11 +51,6 @@ export class WatchEvent {
     this.#withPrevious = undefined
   }
 
-  /** The size of the change without what it replaced. */
-  get recordBytes(): number {
-    return this.#change.record.length
-  }
-
   /** A list of this event alone. */
   plain(): EncodedEvents {
     this.#plain ??= [encodeEvent(this.type, this.#change.record, undefined)]

@@ -19,9 +19,8 @@
 import { assert } from '../base/assert.ts'
 import type { Commit, Store } from './store.ts'
 import { CatchUpRound } from './catch-up-round.ts'
-import { RecentRevisions } from './recent-revisions.ts'
+import { CommittedRevision, RecentRevisions } from './recent-revisions.ts'
 import { deliverRevision } from './watch-delivery.ts'
-import { WatchEvent } from './watch-event.ts'
 import { WATCH_LIMITS, type WatchLimits } from './watch-limits.ts'
 import { WatchStream, type WatchHubSide } from './watch-stream.ts'
 import type { Watcher } from './watcher.ts'
@@ -109,11 +108,11 @@ export class WatchHub {
   }
 
   /** Takes a transaction's end, in order, right after it; one that changed nothing is no revision. */
-  onCommit({ revision, changes }: Commit): void {
+  onCommit(commit: Commit): void {
+    const { revision, changes } = commit
     if (changes.length === 0) return
     assert(revision === this.#revision + 1, 'the hub hears of every revision')
-    const events = changes.map((change) => new WatchEvent(revision, change, false))
-    const made = { revision, events }
+    const made = new CommittedRevision(commit)
     this.#recent.push(made)
     if (this.#synced.size > 0) {
       deliverRevision(this.#synced, made, this.#store, (watcher) => this.#fallBehind(watcher))

@@ -22,7 +22,7 @@ export class WriteTransaction {
   readonly #index: TreeIndex
   readonly #backend: Backend
   readonly #onEnd: (revision: number) => void
-  readonly #changes: Change[]
+  #changes: Change[]
   #ended: boolean
 
   constructor(
@@ -49,11 +49,7 @@ export class WriteTransaction {
   }
 
   /** Copies `value` into the record. A lease of 0n attaches none. */
-  put(
-    key: Key,
-    value: Uint8Array,
-    lease: bigint,
-  ): { readonly version: KeyVersion; readonly previous: KeyVersion | undefined } {
+  put(key: Key, value: Uint8Array, lease: bigint): void {
     this.#checkOpen()
     assert(key.length > 0, 'a stored key is not empty')
     const main = this.revision
@@ -63,12 +59,11 @@ export class WriteTransaction {
     const version = previous === undefined ? 1 : previous.version + 1
     const record = encodeFields(key, createRevision, main, version, value, lease)
     this.#backend.put(encodeRevisionParts(main, sub, false), record)
-    this.#changes.push(
+    this.#add(
       previous === undefined
         ? { type: 'put', key, record }
         : { type: 'put', key, record, previous: previous.modRevision },
     )
-    return { version: { key, modRevision: { main, sub }, createRevision, version }, previous }
   }
 
   /** Deletes every live key in the range; returns what they were, in key order. */
@@ -95,7 +90,13 @@ export class WriteTransaction {
     this.#index.tombstone(key, main, sub)
     this.#backend.put(encodeRevisionParts(main, sub, true), encodeTombstone(key))
     const record = encodeDeletion(key, main)
-    this.#changes.push({ type: 'delete', key, record, previous: modRevision })
+    this.#add({ type: 'delete', key, record, previous: modRevision })
+  }
+
+  #add(change: Change): void {
+    // Most transactions change one key, and the first push to an empty list makes room for 17.
+    if (this.#changes.length === 0) this.#changes = [change]
+    else this.#changes.push(change)
   }
 
   #checkOpen(): void {

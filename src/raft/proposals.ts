@@ -48,50 +48,49 @@ export interface OpenProposal {
 const EMPTY = new Uint8Array(0)
 
 export function propose(raft: Raft, type: EntryType, data: Uint8Array): ProposeResult {
-  const entry = { type, data }
   if (raft.role === 'leader') {
-    const error = reasonToRefuse(raft, [entry])
-    return error === undefined ? { ok: true, index: append(raft, [entry]) } : { ok: false, error }
+    const confChange = type === 'EntryConfChange' ? data : undefined
+    const error = reasonToRefuse(raft, data.length, confChange)
+    return error === undefined
+      ? { ok: true, index: append(raft, type, data) }
+      : { ok: false, error }
   }
   if (raft.role !== 'follower' || raft.leader === NO_MEMBER) {
     return { ok: false, error: 'no-leader' }
   }
-  return { ok: true, forwardId: forward(raft, entry) }
+  return { ok: true, forwardId: forward(raft, { type, data }) }
 }
 
-function payloadBytes(entries: readonly ProposedEntry[]): number {
-  return entries.reduce((bytes, { data }) => bytes + data.length, 0)
-}
-
-function reasonToRefuse(raft: Raft, entries: readonly ProposedEntry[]): ProposeError | undefined {
+/** For `bytes` of entries, one of which may be a membership change. */
+function reasonToRefuse(
+  raft: Raft,
+  bytes: number,
+  confChange: Uint8Array | undefined,
+): ProposeError | undefined {
   if (!raft.promotable) return 'removed'
   if (raft.leadTransferee !== NO_MEMBER) return 'transferring'
-  const bytes = payloadBytes(entries)
   const waiting = raft.uncommittedBytes
   if (waiting > 0 && bytes > 0 && waiting + bytes > raft.config.maxUncommittedBytes) {
     return 'uncommitted-size'
   }
-  const confChange = entries.find(({ type }) => type === 'EntryConfChange')
   return confChange === undefined ? undefined : reasonToKeepMembers(raft, confChange)
 }
 
 /** At most one membership change is not applied, and none is made before this term's first entry
  * is (Ongaro, raft-dev, 2015). */
-function reasonToKeepMembers(raft: Raft, { data }: ProposedEntry): ProposeError | undefined {
+function reasonToKeepMembers(raft: Raft, confChange: Uint8Array): ProposeError | undefined {
   if (raft.pendingConfIndex > raft.log.applied) return 'pending-conf-change'
   if (raft.tracker.confState.autoLeave) return 'pending-conf-change'
-  return data.length === 0 && !raft.tracker.isJoint ? 'not-joint' : undefined
+  return confChange.length === 0 && !raft.tracker.isJoint ? 'not-joint' : undefined
 }
 
 /** Appends to the leader's log. The followers hear of it with the next Ready. */
-function append(raft: Raft, entries: readonly ProposedEntry[]): number {
-  for (const { type, data } of entries) {
-    const index = raft.log.append(raft.term, type, data)
-    raft.uncommittedBytes += data.length
-    if (type === 'EntryConfChange') raft.pendingConfIndex = index
-  }
+function append(raft: Raft, type: EntryType, data: Uint8Array): number {
+  const index = raft.log.append(raft.term, type, data)
+  raft.uncommittedBytes += data.length
+  if (type === 'EntryConfChange') raft.pendingConfIndex = index
   raft.appendsDue = true
-  return raft.log.lastIndex
+  return index
 }
 
 /**
@@ -108,7 +107,7 @@ export function mustLeaveJoint(raft: Raft): boolean {
 }
 
 export function leaveJoint(raft: Raft): void {
-  const index = append(raft, [{ type: 'EntryConfChange', data: EMPTY }])
+  const index = append(raft, 'EntryConfChange', EMPTY)
   raft.logger.info('leaves the joint configuration', { index })
 }
 
@@ -134,9 +133,12 @@ function forward(raft: Raft, entry: ProposedEntry): number {
 
 /** On a leader. */
 export function onProposal(raft: Raft, message: MsgProp): void {
-  const error = reasonToRefuse(raft, message.entries)
-  if (error === undefined) append(raft, message.entries)
-  else refuse(raft, message, error)
+  const { entries } = message
+  const bytes = entries.reduce((sum, { data }) => sum + data.length, 0)
+  const confChange = entries.find(({ type }) => type === 'EntryConfChange')?.data
+  const error = reasonToRefuse(raft, bytes, confChange)
+  if (error !== undefined) refuse(raft, message, error)
+  else for (const { type, data } of entries) append(raft, type, data)
 }
 
 /** Why not passed on: two members that each take the other for the leader would never stop. */

@@ -30,6 +30,7 @@ export class Alarms {
   }
 
   isActive(type: number): boolean {
+    if (this.#alarms.size === 0) return false // asked for every entry and every read
     for (const alarm of this.#alarms.values()) if (alarm.type === type) return true
     return false
   }

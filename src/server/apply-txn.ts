@@ -47,7 +47,8 @@ export interface KvState {
 export function applyPut(kv: KvState, request: PutRequest): Outcome<PutResponseInput> {
   const error = missingLease(kv, request) ?? missingPrevious(kv.store, request)
   if (error !== undefined) return { ok: false, error }
-  return write(kv, (transaction) => put(kv, transaction, request))
+  const transaction = kv.store.beginWrite()
+  return ended(kv, transaction, put(kv, transaction, request))
 }
 
 export function applyDeleteRange(
@@ -82,7 +83,14 @@ function write<Response>(
   execute: (transaction: WriteTransaction) => Response,
 ): Outcome<Response> {
   const transaction = kv.store.beginWrite()
-  const response = execute(transaction)
+  return ended(kv, transaction, execute(transaction))
+}
+
+function ended<Response>(
+  kv: KvState,
+  transaction: WriteTransaction,
+  response: Response,
+): Outcome<Response> {
   const commit = transaction.end()
   kv.onCommit(commit)
   return { ok: true, revision: commit.revision, response }

@@ -162,7 +162,7 @@ export class Reader {
   hexId(): string {
     this.varint()
     const { low, high } = this
-    return (low | high) === 0 ? '' : hexOfHalf(high) + hexOfHalf(low)
+    return (low | high) === 0 ? '' : hexOf(high, low)
   }
 
   key(): Key {
@@ -229,8 +229,32 @@ export class Reader {
   }
 }
 
-function hexOfHalf(half: number): string {
-  return (half >>> 0).toString(16).padStart(8, '0')
+/** All at once: for ids, which stand in every entry of the log, `toString` takes ten times as long. */
+function hexOf(high: number, low: number): string {
+  return String.fromCharCode(
+    hexDigit(high >>> 28),
+    hexDigit(high >>> 24),
+    hexDigit(high >>> 20),
+    hexDigit(high >>> 16),
+    hexDigit(high >>> 12),
+    hexDigit(high >>> 8),
+    hexDigit(high >>> 4),
+    hexDigit(high),
+    hexDigit(low >>> 28),
+    hexDigit(low >>> 24),
+    hexDigit(low >>> 20),
+    hexDigit(low >>> 16),
+    hexDigit(low >>> 12),
+    hexDigit(low >>> 8),
+    hexDigit(low >>> 4),
+    hexDigit(low),
+  )
+}
+
+/** The character of the lowest four bits. */
+function hexDigit(bits: number): number {
+  const digit = bits & 15
+  return digit < 10 ? 0x30 + digit : 0x57 + digit
 }
 
 function isUtf8(text: string, bytes: Uint8Array): boolean {

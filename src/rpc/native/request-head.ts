@@ -51,9 +51,11 @@ export class RequestHead {
 
   /** A value by lowercase name, the first when it is repeated; that of a "-bin" name decoded. */
   value(name: string): string | undefined {
-    const field = this.#metadata?.find((one) => one.name === name)
-    if (field === undefined) return undefined
-    return name.endsWith('-bin') ? decodeBinary(field.value) : field.value
+    for (const field of this.metadata) {
+      if (field.name === name)
+        return name.endsWith('-bin') ? decodeBinary(field.value) : field.value
+    }
+    return undefined
   }
 
   /** What a request must have; trailers have none of it. */
