@@ -27,10 +27,12 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     bug: 'a leader counts its own entries before they are durable: one member loses what it acknowledged (etcd #14370)',
     file: 'raft/proposals.ts',
     was: `  raft.appendsDue = true
-  return raft.log.lastIndex`,
+  return index
+}`,
     is: `  raft.appendsDue = true
-  raft.tracker.progress(raft.id)?.maybeUpdate(raft.log.lastIndex)
-  return raft.log.lastIndex`,
+  raft.tracker.progress(raft.id)?.maybeUpdate(index)
+  return index
+}`,
     also: [
       {
         file: 'raft/raft.ts',
