@@ -1,6 +1,6 @@
 /** `npm run chaos`: real processes under faults, judged by the checkers of histories. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,7 +8,7 @@ import { FAULTS, matrix, missing, seedOf, type Scenario } from './catalogue.ts'
 import { Census } from './census.ts'
 import { keep, sentences } from './keep.ts'
 import { nameOf, runOnce, type RunResult } from './run.ts'
-import { addTo, emptyRow, isGood, table, total, type Row } from './summary.ts'
+import { addTo, emptyRow, hasValidRun, isGood, table, total, type Row } from './summary.ts'
 
 const HELP = `npm run chaos                               the whole matrix: each fault alone and in pairs
 npm run chaos -- --only kill-leader,delay   these alone and in pairs
@@ -19,7 +19,8 @@ npm run chaos -- disks --help               the rigs of disks, many times in a r
   --alone        no pairs                  --seed 1      what all seeds follow from
   --min-load 500 answers per second        --retries 1   of a run that had less, with another seed
   --json FILE    the table as data         --keep DIR    where failed runs are kept
-  --part 1/4     every fourth scenario`
+  --part 1/4     every fourth scenario
+  --without A,B  not those that had a valid run in these tables, which --json wrote`
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
     part: { type: 'string' },
+    without: { type: 'string' },
     json: { type: 'string' },
     keep: { type: 'string', default: 'dist-bench/chaos-failures' },
   },
@@ -62,8 +64,16 @@ function scenarios(): Scenario[] {
     ...(only !== undefined && { only }),
     ...(values.nodes !== undefined && { nodes: Number(values.nodes) }),
   })
+  const done = new Set((values.without?.split(',') ?? []).flatMap(validScenarios))
+  const left = all.filter(({ faults, nodes }) => !done.has(`${nodes} ${nameOf(faults)}`))
   const [part = 1, parts = 1] = (values.part ?? '1/1').split('/').map(Number)
-  return all.filter((_, n) => n % parts === part - 1)
+  return left.filter((_, n) => n % parts === part - 1)
+}
+
+/** What had a valid run in a table that was written before, as "3 kill-all + delay". */
+function validScenarios(file: string): string[] {
+  const { rows } = JSON.parse(readFileSync(file, 'utf8')) as { rows: readonly Row[] }
+  return rows.filter(hasValidRun).map(({ nodes, scenario }) => `${nodes} ${scenario}`)
 }
 
 function describe(result: RunResult): string {
@@ -144,8 +154,8 @@ async function main(): Promise<void> {
   }
   print(`\n${table(rows)}`)
   print(`\nwhat was reached:\n${census.lines.join('\n')}`)
-  const isWhole = values.only === undefined && values.part === undefined && !values.alone
-  if (isWhole && census.missing.length > 0) {
+  const isPart = (values.only ?? values.part ?? values.without) !== undefined || values.alone
+  if (!isPart && census.missing.length > 0) {
     print(`never reached: ${census.missing.join('; ')}`)
     process.exitCode = 1
   }

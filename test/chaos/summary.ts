@@ -50,6 +50,11 @@ export function emptyRow({ faults, nodes }: Scenario): Row {
   }
 }
 
+/** It was run with enough load, and nothing was wrong. */
+export function hasValidRun(row: Row): boolean {
+  return row.runs > row.invalid && isGood([row])
+}
+
 export function addTo(row: Row, result: RunResult): void {
   const { judgement } = result
   row.runs++
