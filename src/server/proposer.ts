@@ -9,6 +9,7 @@
  * retry. What certainly is in none is held until somebody takes it.
  */
 
+import { NumberMap } from '../base/number-map.ts'
 import type { Clock, Random } from '../base/ports.ts'
 import type { ProposeResult } from '../raft/proposals.ts'
 import type { EntryType, MemberId } from '../raft/types.ts'
@@ -116,8 +117,8 @@ class Proposal {
 export class Proposer {
   readonly #options: ProposerOptions
   readonly #sink: ProposalSink
-  /** All that wait, in the order of their deadlines, because all wait equally long. */
-  readonly #waiting = new Map<number, Proposal>()
+  /** All that wait, by request id. */
+  readonly #waiting = new NumberMap<Proposal>()
   /** Those of them that are in no log, by request id, in the order in which they came. */
   readonly #held = new Map<number, Proposal>()
   #heldBytes = 0
@@ -248,7 +249,7 @@ export class Proposer {
       const proposals = this.#forwarded.get(forwardId) ?? []
       this.#forwarded.delete(forwardId)
       for (const proposal of proposals) {
-        if (this.#waiting.has(proposal.requestId)) this.#hold(proposal)
+        if (this.#waits(proposal)) this.#hold(proposal)
       }
     }
   }
@@ -256,10 +257,8 @@ export class Proposer {
   /** Hands the outcome to whoever waits for it; outcomes of others' proposals are not for us. */
   onApplied(applied: Applied): void {
     if (applied.proposer !== this.#options.memberId) return
-    const proposal = this.#waiting.get(applied.requestId)
-    if (proposal === undefined) return
-    this.#waiting.delete(applied.requestId)
-    proposal.listener.onOutcome(applied.outcome)
+    const proposal = this.#waiting.delete(applied.requestId)
+    proposal?.listener.onOutcome(applied.outcome)
   }
 
   /**
@@ -268,7 +267,7 @@ export class Proposer {
    * better than to wait: its entry may be one of those that come now.
    */
   onInstalled(): void {
-    for (const proposal of this.#waiting.values()) {
+    for (const proposal of this.#inOrder()) {
       const isHeld = this.#held.has(proposal.requestId)
       if (proposal.lane === 'upkeep' && !isHeld) this.#fail(proposal, 'leader-changed')
     }
@@ -278,7 +277,7 @@ export class Proposer {
   expire(): void {
     const { clock, timeoutMs, timeoutError } = this.#options
     const startedBeforeMs = clock.nowMs() - timeoutMs
-    for (const proposal of this.#waiting.values()) {
+    for (const proposal of this.#inOrder()) {
       if (proposal.startMs > startedBeforeMs) break
       this.#fail(proposal, timeoutError(proposal.startMs))
     }
@@ -288,7 +287,16 @@ export class Proposer {
   /** Refuses what comes and ends what waits. */
   stop(): void {
     this.#stopped = true
-    for (const proposal of this.#waiting.values()) this.#fail(proposal, 'stopped')
+    for (const proposal of this.#inOrder()) this.#fail(proposal, 'stopped')
+  }
+
+  #waits({ requestId }: Proposal): boolean {
+    return this.#waiting.get(requestId) !== undefined
+  }
+
+  /** That of their deadlines too, because all wait equally long. */
+  #inOrder(): Proposal[] {
+    return this.#waiting.values().sort((a, b) => a.requestId - b.requestId)
   }
 
   #fail(proposal: Proposal, error: ErrorName): void {
@@ -301,7 +309,7 @@ export class Proposer {
   /** Messages of which nothing waits any more, oldest first; nobody tells when one was taken. */
   #forgetAnswered(): void {
     for (const [forwardId, proposals] of this.#forwarded) {
-      if (proposals.some(({ requestId }) => this.#waiting.has(requestId))) return
+      if (proposals.some((proposal) => this.#waits(proposal))) return
       this.#forwarded.delete(forwardId)
     }
   }

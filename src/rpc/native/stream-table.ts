@@ -3,13 +3,14 @@
  * (RFC 9113 §5.1.1): above the highest id they are idle, below it closed.
  */
 
+import { NumberMap } from '../../base/number-map.ts'
 import type { Stream } from './stream.ts'
 
 /** Ids of closed streams that are remembered; a power of two. */
 const REMEMBERED_COUNT = 256
 
 export class StreamTable {
-  readonly #streams = new Map<number, Stream>()
+  readonly #streams = new NumberMap<Stream>()
   /** The one that was asked for last: frames of a request mostly come together. */
   #recent: Stream | undefined
   /** The ids that were closed last; negative for those reset from here. */
@@ -63,7 +64,7 @@ export class StreamTable {
 
   /** Those there are now; they may go while they are looked at. */
   all(): Stream[] {
-    return [...this.#streams.values()]
+    return this.#streams.values()
   }
 
   #note(id: number): void {
