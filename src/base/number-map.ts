@@ -6,9 +6,10 @@
  * that the one after it, with everything that was ever in them. Measured: objects that go through
  * a Map, 256 at a time, take 97 ns each in a fresh process, 880 ns from then on, and 15 ns here.
  *
- * Open addressing with linear probing. Numbers that follow each other, or every second one, stand
- * side by side without a collision. Deleting moves up what is behind (Knuth 6.4, algorithm R), so
- * that a search may end at the first free slot.
+ * Open addressing with linear probing. Deleting moves up what is behind (Knuth 6.4, algorithm R), so
+ * that a search may end at the first free slot. It looks at all that stand in a row, and keys are
+ * numbers that follow each other: homes are spread (Fibonacci hashing, Knuth 6.4), so that rows stay
+ * short. With neighbours side by side, a deletion among 256 took 270 ns, among 5,000 six microseconds.
  *
  * Invariant: at least half of the slots are free, and no free slot is between a key's home and
  * the place where it stands.
@@ -16,6 +17,8 @@
 
 /** Slots; a power of two. */
 const SLOTS_MIN = 16
+/** 2^32 by the golden ratio: multiples of it, modulo 2^32, lie far apart. */
+const SPREAD = 0x9e3779b1
 
 export class NumberMap<Value extends object> {
   #keys: number[]
@@ -67,7 +70,7 @@ export class NumberMap<Value extends object> {
   /** Where the key stands, or the free slot where it would. */
   #slotOf(key: number): number {
     const mask = this.#keys.length - 1
-    let slot = key & mask
+    let slot = homeOf(key, mask)
     while (this.#values[slot] !== undefined && this.#keys[slot] !== key) slot = (slot + 1) & mask
     return slot
   }
@@ -79,7 +82,7 @@ export class NumberMap<Value extends object> {
     const mask = keys.length - 1
     let hole = slot
     for (let at = (hole + 1) & mask; values[at] !== undefined; at = (at + 1) & mask) {
-      const fromHome = (at - keys[at]!) & mask
+      const fromHome = (at - homeOf(keys[at]!, mask)) & mask
       if (fromHome < ((at - hole) & mask)) continue
       keys[hole] = keys[at]!
       values[hole] = values[at]
@@ -101,4 +104,9 @@ export class NumberMap<Value extends object> {
       this.#values[slot] = value
     }
   }
+}
+
+/** The upper bits of the product, as many as number a slot. */
+function homeOf(key: number, mask: number): number {
+  return Math.imul(key, SPREAD) >>> Math.clz32(mask)
 }

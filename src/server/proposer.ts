@@ -82,7 +82,10 @@ const TOO_LARGE = { ok: false, error: 'request-too-large' } as const
 
 /** Whoever waits for a proposal. */
 export interface OutcomeListener {
-  /** Once, perhaps before `submit` returns, and in the middle of a turn: later work belongs there. */
+  /**
+   * Once, perhaps before `submit` returns, else in the middle of applying, with later entries still
+   * to come: the place to answer, not to propose or to read.
+   */
   onOutcome(outcome: Outcome<object>): void
 }
 
@@ -267,7 +270,7 @@ export class Proposer {
    * better than to wait: its entry may be one of those that come now.
    */
   onInstalled(): void {
-    for (const proposal of this.#inOrder()) {
+    for (const proposal of inOrder(this.#waiting.values())) {
       const isHeld = this.#held.has(proposal.requestId)
       if (proposal.lane === 'upkeep' && !isHeld) this.#fail(proposal, 'leader-changed')
     }
@@ -277,26 +280,19 @@ export class Proposer {
   expire(): void {
     const { clock, timeoutMs, timeoutError } = this.#options
     const startedBeforeMs = clock.nowMs() - timeoutMs
-    for (const proposal of this.#inOrder()) {
-      if (proposal.startMs > startedBeforeMs) break
-      this.#fail(proposal, timeoutError(proposal.startMs))
-    }
+    const overdue = this.#waiting.values().filter(({ startMs }) => startMs <= startedBeforeMs)
+    for (const proposal of inOrder(overdue)) this.#fail(proposal, timeoutError(proposal.startMs))
     this.#forgetAnswered()
   }
 
   /** Refuses what comes and ends what waits. */
   stop(): void {
     this.#stopped = true
-    for (const proposal of this.#inOrder()) this.#fail(proposal, 'stopped')
+    for (const proposal of inOrder(this.#waiting.values())) this.#fail(proposal, 'stopped')
   }
 
   #waits({ requestId }: Proposal): boolean {
     return this.#waiting.get(requestId) !== undefined
-  }
-
-  /** That of their deadlines too, because all wait equally long. */
-  #inOrder(): Proposal[] {
-    return this.#waiting.values().sort((a, b) => a.requestId - b.requestId)
   }
 
   #fail(proposal: Proposal, error: ErrorName): void {
@@ -313,6 +309,11 @@ export class Proposer {
       this.#forwarded.delete(forwardId)
     }
   }
+}
+
+/** As they came, which is the order of their deadlines too: all wait equally long. */
+function inOrder(proposals: readonly Proposal[]): Proposal[] {
+  return [...proposals].sort((a, b) => a.requestId - b.requestId)
 }
 
 function promised<Response extends object>(

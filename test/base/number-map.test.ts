@@ -5,12 +5,13 @@ import { NumberMap } from '../../src/base/number-map.ts'
 /** Few enough to be met again, some with the same home, some beyond 32 bits. */
 const KEYS = fc.oneof(
   fc.integer({ min: 0, max: 40 }),
-  fc.integer({ min: 0, max: 8 }).map((n) => n * 64),
+  fc.integer({ min: 0, max: 8 }).map((n) => n * 2 ** 32),
   fc.integer({ min: 0, max: 8 }).map((n) => 2 ** 52 - n * 3),
 )
 
 const STEPS = fc.array(fc.tuple(fc.constantFrom('set', 'set', 'delete', 'get'), KEYS), {
   maxLength: 300,
+  size: 'max',
 })
 
 describe('a map from numbers', () => {
@@ -44,5 +45,22 @@ describe('a map from numbers', () => {
     for (let key = 1; key < 10_000; key += 2) {
       expect(map.get(key)).toEqual(key % 4 === 3 ? undefined : { key })
     }
+  })
+
+  test.each([1, 2])('has room between numbers that go up by %i', (step) => {
+    let looks = 0
+    // A number that tells when it is calculated with.
+    const keyOf = (at: number): number => {
+      const key: unknown = { valueOf: () => (looks++, at * step) }
+      return key as number
+    }
+    const keys = Array.from({ length: 10_000 }, (_, at) => keyOf(at))
+    const map = new NumberMap<object>()
+    keys.forEach((key, at) => {
+      map.set(key, keys)
+      if (at >= 5000) map.delete(keys[at - 5000]!)
+    })
+    expect(map.size).toBe(5000)
+    expect(looks / keys.length).toBeLessThan(20)
   })
 })
