@@ -253,6 +253,7 @@ class Run {
     return {
       operations: [...operations, ...unanswered],
       watches: this.#watches.watches,
+      observations: [],
       finals,
       logs: [],
     }

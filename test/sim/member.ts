@@ -355,6 +355,7 @@ export class SimMember {
         clock: owner,
         random,
         logger,
+        quotaBytes: plan.quotaBytes === 0 ? Infinity : plan.quotaBytes,
         startWallMs: wallMs(),
         wallMs,
         transport,

@@ -135,6 +135,7 @@ class Minimiser {
       { catchUpEntries: 50 },
       { preVote: true },
       { initialAdvance: true },
+      { quotaBytes: 0 },
       { watchers },
     ]
     for (const change of changes) {

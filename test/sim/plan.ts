@@ -40,6 +40,10 @@ export const ACTIONS = [
   'hand-over',
   'tour',
   'upkeep',
+  'campaign',
+  'leader',
+  'observe',
+  'make-room',
 ] as const
 
 export type Action = (typeof ACTIONS)[number]
@@ -101,6 +105,8 @@ export interface Plan {
   readonly logMs: number
   readonly stateMs: number
   readonly limits: LimitsPlan
+  /** 0: none. */
+  readonly quotaBytes: number
   readonly keys: number
   readonly clients: readonly ClientPlan[]
   readonly watchers: readonly WatcherPlan[]
@@ -147,6 +153,7 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const members = draws.pick(profile.members)
   const snapshotCount = draws.pick(profile.snapshotCounts)
   const keys = draws.pick([2, 5, 10])
+  const quotaBytes = quotaOf(seed, keys)
   const faults = faultsOf(seed, profile, members, durationMs, busy)
   return {
     seed,
@@ -163,8 +170,9 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     logMs: draws.pick(profile.diskMs),
     stateMs: draws.pick(profile.diskMs),
     limits: limitsOf(seed),
+    quotaBytes,
     keys,
-    clients: clientsOf(seed, draws.between(2, 6)),
+    clients: clientsOf(seed, draws.between(2, 6), quotaBytes),
     watchers: watchersOf(seed, draws.between(1, 4), keys),
     faults,
     lost: lostOf(seed, members, faults),
@@ -212,9 +220,27 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   'hand-over': 1.5,
   tour: 1.5,
   upkeep: 1.5,
+  campaign: 2,
+  leader: 2,
+  observe: 1,
+  'make-room': 0,
 }
 
-function clientsOf(seed: number, count: number): ClientPlan[] {
+/** So many schedules have little room, and somebody who looks after it. */
+const CRAMPED = 0.15
+const MAKE_ROOM = 6
+/** What a key takes, and how many there are beside those of the plan. */
+const KEY_BYTES = 70
+const OTHER_KEYS = 10
+
+/** There is always room for all keys and a put, once what is old is compacted. */
+function quotaOf(seed: number, keys: number): number {
+  const draws = new Draws(seed, 'quota')
+  if (!draws.chance(CRAMPED)) return 0
+  return (keys + OTHER_KEYS) * KEY_BYTES + draws.pick([500, 900, 2000])
+}
+
+function clientsOf(seed: number, count: number, quotaBytes: number): ClientPlan[] {
   return Array.from({ length: count }, (_, i) => {
     const draws = new Draws(seed, `client plan ${i}`)
     // A swarm: not every client does everything.
@@ -222,6 +248,7 @@ function clientsOf(seed: number, count: number): ClientPlan[] {
       ACTIONS.map((name) => [name, draws.chance(0.75) ? WEIGHTS[name] : 0]),
     ) as Record<Action, number>
     weights.put = Math.max(weights.put, 1)
+    if (quotaBytes > 0) weights['make-room'] = MAKE_ROOM
     return {
       number: i + 1,
       thinkMs: draws.pick([20, 100, 400]),

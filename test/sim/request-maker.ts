@@ -15,7 +15,17 @@ export interface CommonKnowledge {
 /** What takes several requests is not made here. */
 export type SingleAction = Exclude<
   Action,
-  'lock' | 'grant' | 'bury' | 'nurse' | 'hand-over' | 'tour' | 'upkeep'
+  | 'lock'
+  | 'grant'
+  | 'bury'
+  | 'nurse'
+  | 'hand-over'
+  | 'tour'
+  | 'upkeep'
+  | 'campaign'
+  | 'leader'
+  | 'observe'
+  | 'make-room'
 >
 
 export class RequestMaker {
@@ -38,6 +48,12 @@ export class RequestMaker {
   begin(round: number): void {
     this.#round = round
     this.#values = 0
+  }
+
+  /** As much as can be. */
+  compactAll(): Request {
+    const revision = Math.max(1, this.#shared.highestRevision)
+    return { type: 'compact', revision, physical: true }
   }
 
   make(action: SingleAction): Request {

@@ -23,6 +23,7 @@ import { MemberLists } from './member-lists.ts'
 import { foundedOrigin, founders, SimMember, type Surroundings } from './member.ts'
 import { SimNetwork } from './network.ts'
 import type { Plan } from './plan.ts'
+import { findRoom } from './room.ts'
 import { observeInside } from './sightings.ts'
 import { Timeline } from './timeline.ts'
 import { installGlobals } from './virtual-globals.ts'
@@ -119,6 +120,7 @@ class Run {
       compacted: 0,
       leases: [],
       hashes: new Map(),
+      observations: [],
     }
     this.#faults = new Faults(this.#commons)
     this.#watchers = this.#newWatchers()
@@ -193,6 +195,7 @@ class Run {
     for (const watcher of this.#watchers) watcher.hurry()
     await Promise.all(busy.slice(0, clients.length))
     await this.#endLeases()
+    await findRoom(this.#commons)
     this.#commons.isOver = false
     for (const watcher of this.#watchers) void watcher.run()
     if (!(await this.#converge())) return
@@ -366,6 +369,7 @@ class Run {
     return {
       operations: [...this.#recorder.operations, ...this.#recorder.unanswered],
       watches: this.#watchers.flatMap(({ watches }) => watches),
+      observations: this.#commons.observations,
       finals: this.#finals,
       logs: this.#invariants.memberLogs(),
     }

@@ -1,6 +1,12 @@
 /** Requests of a history as the API's messages, and the answers back. */
 
 import { decodeKeyValue } from '../../src/mvcc/kv.ts'
+import {
+  AlarmRequest_AlarmAction as AlarmAction,
+  AlarmType,
+  type AlarmRequest,
+  type AlarmResponseInput,
+} from '../../src/rpc/codec/etcdserverpb.ts'
 import type {
   CompactionRequest,
   CompareInput,
@@ -38,6 +44,8 @@ import type {
   WatchResponse,
 } from './check/history.ts'
 
+const NOBODY = '0000000000000000'
+
 type CompactRequest = Extract<Request, { type: 'compact' }>
 
 export interface WireCall {
@@ -63,14 +71,38 @@ export function wireCall(request: Exclude<Request, { type: 'lease-keep-alive' }>
       return { method: 'Lease.LeaseRevoke', message: { id: request.lease } }
     case 'lease-time-to-live':
       return { method: 'Lease.LeaseTimeToLive', message: { id: request.lease, keys: false } }
-    case 'lock':
-      return {
-        method: '/v3lockpb.Lock/Lock',
-        message: { name: k(request.name), lease: request.lease },
+    case 'lock': {
+      const { name, lease, value } = request
+      if (value === undefined) {
+        return { method: '/v3lockpb.Lock/Lock', message: { name: k(name), lease } }
       }
-    case 'unlock':
-      return { method: '/v3lockpb.Lock/Unlock', message: { key: k(request.key) } }
+      return electionCall('Campaign', { name: k(name), lease, value: bytes(value) })
+    }
+    case 'unlock': {
+      const { key, revision: rev } = request
+      if (rev === undefined) return { method: '/v3lockpb.Lock/Unlock', message: { key: k(key) } }
+      return electionCall('Resign', { leader: { name: k(''), key: k(key), rev, lease: 0n } })
+    }
+    case 'proclaim': {
+      const { key, revision: rev, lease, value } = request
+      const leader = { name: k(''), key: k(key), rev, lease }
+      return electionCall('Proclaim', { leader, value: bytes(value) })
+    }
+    case 'leader':
+      return electionCall('Leader', { name: k(request.name) })
+    case 'alarm':
+      return { method: 'Maintenance.Alarm', message: alarmMessage(request.disarms) }
   }
+}
+
+function electionCall(name: string, message: object): WireCall {
+  return { method: `/v3electionpb.Election/${name}`, message }
+}
+
+function alarmMessage(disarms: string | undefined): AlarmRequest {
+  return disarms === undefined
+    ? { action: AlarmAction.GET, memberId: NOBODY, alarm: AlarmType.NONE }
+    : { action: AlarmAction.DEACTIVATE, memberId: disarms, alarm: AlarmType.NOSPACE }
 }
 
 function compactMessage({ revision, physical = false }: CompactRequest): CompactionRequest {
@@ -176,25 +208,35 @@ interface Answered {
   readonly header?: { readonly revision?: number | undefined } | undefined
   readonly ttl?: number | undefined
   readonly key?: string | undefined
+  /** Of a campaign. */
+  readonly leader?: { readonly key: string; readonly rev: number } | undefined
+  /** Who leads. */
+  readonly kv?: Uint8Array | undefined
 }
 
 export function answerOf(
   request: Request,
   response: object,
 ): { readonly revision: number; readonly result: Result } {
-  const { header, ttl = 0, key = '' } = response as Answered
+  const { header, ttl = 0, key = '', leader, kv } = response as Answered
   const revision = header?.revision ?? 0
   switch (request.type) {
     case 'compact':
     case 'lease-revoke':
     case 'unlock':
+    case 'proclaim':
       return { revision, result: { type: request.type } }
     case 'lease-grant':
     case 'lease-keep-alive':
     case 'lease-time-to-live':
       return { revision, result: { type: request.type, ttl } }
     case 'lock':
-      return { revision, result: { type: 'lock', key } }
+      if (leader === undefined) return { revision, result: { type: 'lock', key } }
+      return { revision, result: { type: 'lock', key: leader.key, createRevision: leader.rev } }
+    case 'leader':
+      return { revision, result: { type: 'leader', kv: kvOf(kv ?? new Uint8Array(0)) } }
+    case 'alarm':
+      return { revision, result: { type: 'alarm', withoutSpace: withoutSpace(response) } }
     default:
       return { revision, result: operationResult(request, response) }
   }
@@ -238,6 +280,12 @@ export function kvOf(record: Uint8Array): KeyValue {
   return lease === 0n ? kv : { ...kv, lease }
 }
 
+function withoutSpace({ alarms = [] }: AlarmResponseInput): string[] {
+  return alarms.flatMap(({ alarm, memberId = NOBODY }) =>
+    alarm === AlarmType.NOSPACE ? [memberId] : [],
+  )
+}
+
 /** What a refusal says; undefined when it leaves open whether the request took effect. */
 export function failureOf(message: string): Failure | undefined {
   if (message.includes('has been compacted')) return 'compacted'
@@ -245,6 +293,9 @@ export function failureOf(message: string): Failure | undefined {
   if (message.includes('lease not found')) return 'lease-not-found'
   if (message.includes('lease already exists')) return 'lease-exists'
   if (message.includes('key not found')) return 'key-not-found'
+  if (message.includes('database space exceeded')) return 'no-space'
+  if (message === 'election: no leader') return 'no-leader'
+  if (message === 'election: not leader') return 'not-leader'
   if (message.includes('rpc not supported for learner')) return 'refused'
   if (message.includes('too many requests')) return 'refused'
   return undefined

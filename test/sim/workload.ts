@@ -1,9 +1,10 @@
 /** Clients that put, read, compare, lease and lock, each one thing after another. */
 
 import { isBusy, nextBusy } from './busy-times.ts'
-import type { Outcome, Request } from './check/history.ts'
+import type { Observation, Outcome, Request } from './check/history.ts'
 import type { Recorder } from './client.ts'
 import { Draws } from './draws.ts'
+import { Elections } from './elections.ts'
 import type { SimMember, Surroundings } from './member.ts'
 import type { Action, ClientPlan } from './plan.ts'
 import { RequestMaker } from './request-maker.ts'
@@ -28,6 +29,7 @@ export interface Commons {
   readonly leases: bigint[]
   /** HashKV of any member, by what it is over. */
   readonly hashes: Map<string, HashSeen>
+  readonly observations: Observation[]
 }
 
 const LOCKS = ['lock-a', 'lock-b'] as const
@@ -40,7 +42,9 @@ export class SimClient {
   readonly #draws: Draws
   readonly #requests: RequestMaker
   readonly #upkeep: Upkeep
+  readonly #elections: Elections
   #member: SimMember
+  #hadNoSpace = false
   /** The numbers of what it has done. */
   readonly done: number[] = []
 
@@ -52,6 +56,12 @@ export class SimClient {
     this.#requests = new RequestMaker(this.#name, this.#draws, commons, commons.around.plan.keys)
     this.#member = commons.members[plan.number % commons.members.length]!
     this.#upkeep = new Upkeep(commons, this.#draws, plan.timeoutMs)
+    this.#elections = new Elections(
+      commons,
+      this.#draws,
+      this.#name,
+      (request, timeoutMs, member) => this.#ask(request, timeoutMs, member),
+    )
   }
 
   get number(): number {
@@ -109,6 +119,12 @@ export class SimClient {
     if (action === 'hand-over') return this.#handOver()
     if (action === 'tour') return this.#tour()
     if (action === 'upkeep') return this.#upkeep.act(this.#member)
+    if (action === 'make-room') return this.#makeRoom()
+    if (action === 'campaign') {
+      return this.#elections.campaign(this.#newLease(), () => this.#requests.value())
+    }
+    if (action === 'leader') return this.#elections.leader(this.#anyone())
+    if (action === 'observe') return this.#elections.observe(this.#anyone())
     return this.#ask(this.#requests.make(action))
   }
 
@@ -124,6 +140,23 @@ export class SimClient {
     const revision = deleted.revision + draws.pick([0, 0, 1, 1])
     const physical = draws.chance(0.5) ? { physical: true } : {}
     return this.#ask({ type: 'compact', revision, ...physical })
+  }
+
+  /** What an operator does when there is no space: all but the newest goes, and the alarms. */
+  async #makeRoom(): Promise<Outcome> {
+    const { census } = this.#commons.around
+    const looked = await this.#ask({ type: 'alarm' })
+    if (looked.type !== 'ok' || looked.result.type !== 'alarm') return looked
+    const { withoutSpace } = looked.result
+    if (withoutSpace.length === 0) return looked
+    // Without it the next put raises the alarm again.
+    if (this.#draws.chance(0.8)) await this.#ask(this.#requests.compactAll())
+    let last: Outcome = looked
+    for (const member of withoutSpace) {
+      last = await this.#ask({ type: 'alarm', disarms: member })
+      if (last.type === 'ok') census.count('alarm for want of space disarmed')
+    }
+    return last
   }
 
   /** What every member has, one after the other. */
@@ -187,15 +220,20 @@ export class SimClient {
     const draws = this.#draws
     const name = `lock-${this.#name}`
     const [holder, waiter] = [this.#newLease(), this.#newLease(1)]
+    // Or an office, in an election.
+    const isElection = draws.chance(0.5)
+    const valued = (): { value?: string } => (isElection ? { value: this.#requests.value() } : {})
     const held = await this.#ask({ type: 'lease-grant', lease: holder, ttl: 5 })
     if (held.type !== 'ok') return held
-    const locked = await this.#ask({ type: 'lock', name, lease: holder }, 3000)
+    const locked = await this.#ask({ type: 'lock', name, lease: holder, ...valued() }, 3000)
     if (locked.type !== 'ok' || locked.result.type !== 'lock') return locked
     const granted = await this.#ask({ type: 'lease-grant', lease: waiter, ttl: 2 })
     if (granted.type !== 'ok') return granted
-    const waiting = this.#ask({ type: 'lock', name, lease: waiter }, 6000, this.#anyone())
+    const waits = { type: 'lock', name, lease: waiter, ...valued() } as const
+    const waiting = this.#ask(waits, 6000, this.#anyone())
     await world.sleep(1900 + 300 * draws.fraction())
-    await this.#ask({ type: 'unlock', key: locked.result.key })
+    const { key, createRevision: revision } = locked.result
+    await this.#ask({ type: 'unlock', key, ...(revision !== undefined && { revision }) })
     return waiting
   }
 
@@ -255,11 +293,19 @@ export class SimClient {
     return outcome
   }
 
+  #onNoSpace(): void {
+    const { census, plan, report } = this.#commons.around
+    census.count('refused for want of space')
+    this.#hadNoSpace = true
+    if (plan.quotaBytes === 0) report('no-space', 'there is no quota')
+  }
+
   #learn(request: Request, outcome: Outcome): void {
     const { census } = this.#commons.around
     if (outcome.type === 'failed' && outcome.error === 'lease-not-found') {
       if (request.type !== 'lease-grant') census.tally('lease not found')
     }
+    if (outcome.type === 'failed' && outcome.error === 'no-space') this.#onNoSpace()
     if (outcome.type !== 'ok') return
     const { result, revision } = outcome
     this.#commons.highestRevision = Math.max(this.#commons.highestRevision, revision)
@@ -267,6 +313,10 @@ export class SimClient {
       this.#commons.compacted = Math.max(this.#commons.compacted, request.revision)
     }
     if (result.type === 'txn' && !result.succeeded) census.count('txn that failed its compare')
+    if (result.type === 'put' && this.#hadNoSpace) {
+      this.#hadNoSpace = false
+      census.count('put that found space again')
+    }
     if (result.type === 'lease-keep-alive' && result.ttl > 0 && !this.#member.isLeader) {
       census.count('renewed at a follower')
     }

@@ -278,6 +278,7 @@ class Chain {
       const history = {
         operations: [...operations, ...unanswered],
         watches: this.#watches.watches,
+        observations: [],
         finals,
         logs: [],
       }

@@ -1,11 +1,13 @@
 /** All checks of a history. */
 
+import { checkElections } from './election-checks.ts'
 import type { History } from './history.ts'
 import { checkLeases, type LeaseCheckOptions } from './lease-checks.ts'
 import { checkLocks } from './lock-checks.ts'
 import { lostWrites } from './lost-writes.ts'
 import { checkMembers } from './member-checks.ts'
 import { checkRevisionOrder, type RevisionOrder } from './revision-order.ts'
+import { checkSpace } from './space-checks.ts'
 import type { Violation } from './violation.ts'
 import { checkWatches } from './watch-checks.ts'
 import { missingFromWriteLog } from './write-log.ts'
@@ -40,6 +42,8 @@ export function checkHistory(
     ...checkWatches(history.watches, order, { isComplete: converged }),
     ...checkLeases(history, order, leases),
     ...checkLocks(history, order, leases),
+    ...checkElections(history, order),
+    ...checkSpace(history),
   ]
   if (violations.length > 0) violations.push(...lostWrites(history, order))
   const missing = requireWriteLog ? missingFromWriteLog(history, order.model.revision) : undefined

@@ -25,6 +25,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'about single keys': { simple: true, unknown: 0.1, clients: 8 },
   'with leases': { leases: true, unknown: 0.1, operations: 90 },
   'with leases, compactions and logs': { leases: true, compactions: true, logs: true },
+  'without space now and then': { space: true, leases: true, unknown: 0.1, logs: true },
   crowded: { clients: 20, keys: 2, unknown: 0.15 },
 }
 
@@ -45,18 +46,25 @@ describe('neither check nor search finds fault with histories', () => {
   )
 })
 
-test('with locks no fault is found either, though the search may give up', () => {
-  let undecided = 0
-  for (let seed = SEED; seed < SEED + HISTORIES; seed++) {
-    const history = randomHistory({ seed, locks: true, leases: true, operations: 90, logs: true })
-    const { violations } = checkHistory(history, OPTIONS)
-    expect(report(history, violations), `seed ${seed}`).toBe('no violations')
-    const verdict = searchLinearization(history, { converged: true, maxVisited: 5000 })
-    expect(verdict.type, `seed ${seed}`).not.toBe('violated')
-    if (verdict.type === 'unknown') undecided++
-  }
-  expect(undecided).toBeLessThan(HISTORIES / 4)
-}, 900_000)
+test.each([
+  ['locks', { locks: true, leases: true }],
+  ['elections', { locks: true, elections: true }],
+])(
+  'with %s no fault is found either, though the search may give up',
+  (_, shape) => {
+    let undecided = 0
+    for (let seed = SEED; seed < SEED + HISTORIES; seed++) {
+      const history = randomHistory({ seed, ...shape, operations: 90, logs: true })
+      const { violations } = checkHistory(history, OPTIONS)
+      expect(report(history, violations), `seed ${seed}`).toBe('no violations')
+      const verdict = searchLinearization(history, { converged: true, maxVisited: 5000 })
+      expect(verdict.type, `seed ${seed}`).not.toBe('violated')
+      if (verdict.type === 'unknown') undecided++
+    }
+    expect(undecided).toBeLessThan(HISTORIES / 4)
+  },
+  900_000,
+)
 
 test('where little is known the check says so instead of guessing', () => {
   let undecided = 0
@@ -73,7 +81,10 @@ test('where little is known the check says so instead of guessing', () => {
 test('the histories have what can go wrong in them', () => {
   const counts = new Map<string, number>()
   for (let seed = 1; seed <= 60; seed++) {
-    const shape = { leases: true, locks: true, compactions: true, unknown: 0.1, watches: 5 }
+    const shape = {
+      ...{ leases: true, locks: true, compactions: true, unknown: 0.1, watches: 5 },
+      ...{ elections: seed % 2 === 0, space: seed % 3 === 0 },
+    }
     for (const name of namesOf(randomHistory({ seed, ...shape, operations: 120 }))) {
       counts.set(name, (counts.get(name) ?? 0) + 1)
     }
@@ -82,13 +93,16 @@ test('the histories have what can go wrong in them', () => {
     ...['compacted', 'future-revision', 'lease-not-found', 'key-not-found', 'lease-exists'],
     ...['unknown', 'fragment', 'progress', 'broken', 'canceled by compaction', 'resumed'],
     ...['lock', 'unlock', 'lease-keep-alive', 'TTL 0', 'serializable', 'several events'],
+    ...['campaign', 'proclaim', 'leader', 'not-leader', 'no-leader', 'no-space', 'alarm'],
+    'another leader',
   ]
   expect(wanted.filter((name) => (counts.get(name) ?? 0) < 3)).toEqual(['lease-exists'])
 })
 
 test('a history that went through lines is the same', () => {
   for (let seed = 1; seed <= 20; seed++) {
-    const shape = { leases: true, locks: true, compactions: true, logs: seed % 2 === 0 }
+    const elections = seed % 3 === 0
+    const shape = { leases: true, locks: true, elections, compactions: true, logs: seed % 2 === 0 }
     const correct = randomHistory({ seed, ...shape })
     // At the end of a run all leases are gone.
     const finals = correct.finals.map((final) => ({ ...final, leases: [1n, 2n ** 63n - 1n] }))
@@ -98,9 +112,11 @@ test('a history that went through lines is the same', () => {
   }
 })
 
-function* namesOf({ operations, watches }: History): Generator<string> {
+function* namesOf({ operations, watches, observations }: History): Generator<string> {
+  for (const { told } of observations) if (told.length > 1) yield 'another leader'
   for (const { request, outcome } of operations) {
     yield request.type
+    if (request.type === 'lock' && request.value !== undefined) yield 'campaign'
     if (outcome.type === 'failed') yield outcome.error
     if (outcome.type === 'unknown') yield 'unknown'
     if (request.type === 'range' && request.serializable) yield 'serializable'

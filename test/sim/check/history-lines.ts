@@ -7,6 +7,7 @@
  *       "q":{"t":"put","k":"a","v":"x","l":"42"},"o":{"t":"ok","r":9,"a":{"t":"put"}}}}
  *     {"line":"watch","watch":{"id":3,…}}  {"line":"told","watch":3,"response":{…}}
  *     {"line":"watch-end","watch":3,"end":{…}}  {"line":"final","final":{…}}
+ *     {"line":"observation","observation":{"id":1,…}}  {"line":"leader","observation":1,"told":{…}}
  *     {"line":"options","options":{"converged":true,"leases":{"clockRateError":0.01}}}
  *
  * The fields are those of `history.ts`, shortened as SHORT below says. JSON has no 64-bit numbers,
@@ -19,8 +20,10 @@ import type {
   FinalState,
   History,
   MemberLog,
+  Observation,
   Operation,
   RevisionChanges,
+  ToldLeader,
   Watch,
   WatchEnd,
   WatchResponse,
@@ -32,6 +35,8 @@ export type HistoryLine =
   | { readonly line: 'watch'; readonly watch: Omit<Watch, 'responses' | 'end'> }
   | { readonly line: 'told'; readonly watch: number; readonly response: WatchResponse }
   | { readonly line: 'watch-end'; readonly watch: number; readonly end: WatchEnd }
+  | { readonly line: 'observation'; readonly observation: Omit<Observation, 'told'> }
+  | { readonly line: 'leader'; readonly observation: number; readonly told: ToldLeader }
   | { readonly line: 'final'; readonly final: FinalState }
   | { readonly line: 'log'; readonly member: string; readonly changes: RevisionChanges }
   /** How the run wants to be judged; the last one holds. */
@@ -96,6 +101,12 @@ export function* linesOf(history: History): Generator<string> {
     for (const response of responses) yield encodeLine({ line: 'told', watch: watch.id, response })
     if (end !== undefined) yield encodeLine({ line: 'watch-end', watch: watch.id, end })
   }
+  for (const { told, ...observation } of history.observations) {
+    yield encodeLine({ line: 'observation', observation })
+    for (const one of told) {
+      yield encodeLine({ line: 'leader', observation: observation.id, told: one })
+    }
+  }
   for (const final of history.finals) yield encodeLine({ line: 'final', final })
   for (const { member, changes } of history.logs) {
     for (const one of changes) yield encodeLine({ line: 'log', member, changes: one })
@@ -108,6 +119,7 @@ type Growing<T> = { -readonly [Field in keyof T]: T[Field] }
 export class HistoryReader {
   readonly #operations: Operation[] = []
   readonly #watches = new Map<number, Growing<Watch> & { responses: WatchResponse[] }>()
+  readonly #observations = new Map<number, Observation & { readonly told: ToldLeader[] }>()
   readonly #finals: FinalState[] = []
   readonly #logs = new Map<string, RevisionChanges[]>()
   options: JudgeOptions = {}
@@ -128,6 +140,12 @@ export class HistoryReader {
       case 'watch-end':
         this.#watch(line.watch).end = line.end
         return
+      case 'observation':
+        this.#observations.set(line.observation.id, { ...line.observation, told: [] })
+        return
+      case 'leader':
+        this.#observations.get(line.observation)?.told.push(line.told)
+        return
       case 'final':
         this.#finals.push(line.final)
         return
@@ -147,6 +165,7 @@ export class HistoryReader {
     return {
       operations: this.#operations,
       watches: [...this.#watches.values()],
+      observations: [...this.#observations.values()],
       finals: this.#finals,
       logs,
     }

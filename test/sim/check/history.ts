@@ -14,6 +14,7 @@
 export interface History {
   readonly operations: readonly Operation[]
   readonly watches: readonly Watch[]
+  readonly observations: readonly Observation[]
   readonly finals: readonly FinalState[]
   readonly logs: readonly MemberLog[]
 }
@@ -21,6 +22,7 @@ export interface History {
 export const EMPTY_HISTORY: History = {
   operations: [],
   watches: [],
+  observations: [],
   finals: [],
   logs: [],
 }
@@ -47,7 +49,16 @@ export type Outcome =
 
 /** All but 'refused' say something about the state; 'refused' only that nothing was done. */
 export type Failure =
-  'compacted' | 'future-revision' | 'lease-not-found' | 'lease-exists' | 'key-not-found' | 'refused'
+  | 'compacted'
+  | 'future-revision'
+  | 'lease-not-found'
+  | 'lease-exists'
+  | 'key-not-found'
+  | 'no-space'
+  /** Of an election. */
+  | 'no-leader'
+  | 'not-leader'
+  | 'refused'
 
 export interface Interval {
   readonly key: string
@@ -79,8 +90,20 @@ export type Request =
       readonly lease: bigint
       readonly value?: string
     }
-  /** Or a leader that resigns. */
-  | { readonly type: 'unlock'; readonly key: string }
+  /** Or a leader that resigns: then with the revision that created its key. */
+  | { readonly type: 'unlock'; readonly key: string; readonly revision?: number }
+  /** A candidate's new value, as long as its key is the one that was created at the revision. */
+  | {
+      readonly type: 'proclaim'
+      readonly key: string
+      readonly revision: number
+      readonly value: string
+      readonly lease: bigint
+    }
+  /** Who leads an election. */
+  | { readonly type: 'leader'; readonly name: string }
+  /** Which members have run out of space; or that one of them has not, any more. */
+  | { readonly type: 'alarm'; readonly disarms?: string }
 
 export type TxnOperation = PutRequest | RangeRequest | DeleteRequest | TxnRequest
 
@@ -139,9 +162,13 @@ export type Result =
   | { readonly type: 'lease-keep-alive'; readonly ttl: number }
   /** -1: there is no such lease. */
   | { readonly type: 'lease-time-to-live'; readonly ttl: number }
-  /** The key that stands for the ownership. */
-  | { readonly type: 'lock'; readonly key: string }
+  /** The key that stands for the ownership; of a campaign, with the revision that created it. */
+  | { readonly type: 'lock'; readonly key: string; readonly createRevision?: number }
   | { readonly type: 'unlock' }
+  | { readonly type: 'proclaim' }
+  | { readonly type: 'leader'; readonly kv: KeyValue }
+  /** The members; of a disarming, those that had an alarm until then. */
+  | { readonly type: 'alarm'; readonly withoutSpace: readonly string[] }
 
 export type TxnOperationResult =
   | { readonly type: 'put'; readonly prevKv?: KeyValue }
@@ -204,6 +231,23 @@ export interface WatchResponse {
   /** More of the same events follow. */
   readonly fragment?: boolean
   readonly compactRevision?: number
+}
+
+/** One call of Observe: who leads an election, from then on. */
+export interface Observation {
+  readonly id: number
+  readonly client: string
+  readonly member: string
+  readonly calledAt: number
+  readonly name: string
+  readonly told: readonly ToldLeader[]
+}
+
+export interface ToldLeader {
+  readonly at: number
+  /** The header's. */
+  readonly revision: number
+  readonly kv: KeyValue
 }
 
 /** What a member answers when a run has ended. */

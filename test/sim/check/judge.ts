@@ -31,6 +31,7 @@ export interface HistoryCounts {
   readonly failed: number
   readonly unknown: number
   readonly watches: number
+  readonly observations: number
   readonly events: number
   readonly finals: number
   readonly logs: number
@@ -54,7 +55,13 @@ export function judge(history: History, options: JudgeOptions = {}): Judgement {
   return { type, violations, unknowns, ...(search !== undefined && { search }), counts }
 }
 
-export function countsOf({ operations, watches, finals, logs }: History): HistoryCounts {
+export function countsOf({
+  operations,
+  watches,
+  observations,
+  finals,
+  logs,
+}: History): HistoryCounts {
   const outcomes = { ok: 0, failed: 0, unknown: 0 }
   for (const { outcome } of operations) outcomes[outcome.type]++
   let events = 0
@@ -66,6 +73,7 @@ export function countsOf({ operations, watches, finals, logs }: History): Histor
     failed: outcomes.failed,
     unknown: outcomes.unknown,
     watches: watches.length,
+    observations: observations.length,
     events,
     finals: finals.length,
     logs: logs.length,

@@ -28,7 +28,7 @@ export const EVERYTHING = { key: '\0', rangeEnd: '\0' } as const
 /** The requests that a store by itself can answer. */
 export type StoreRequest = Exclude<
   Request,
-  { readonly type: 'lock' | 'unlock' | 'lease-time-to-live' }
+  { readonly type: 'lock' | 'unlock' | 'proclaim' | 'leader' | 'alarm' | 'lease-time-to-live' }
 >
 
 export type Applied =

@@ -89,6 +89,7 @@ function leasesOf({ request }: Operation): bigint[] {
     case 'lease-time-to-live':
     case 'lease-revoke':
     case 'lock':
+    case 'proclaim':
       return [request.lease]
     case 'put':
     case 'txn': {

@@ -1,14 +1,14 @@
 /**
  * A lock has one owner. By time: two owners never rely on it at once, where an owner relies on it
  * from the answer until it unlocks or its lease may end. By revision: when a lock was answered, the
- * owner's key was there and older than every other contender's.
+ * owner's key was there and older than every other contender's. So it is with campaigns.
  */
 
 import { within, type History, type Operation } from './history.ts'
 import { leaseLives } from './leases.ts'
 import { reliableUntil, type LeaseCheckOptions } from './lease-checks.ts'
 import type { RevisionOrder } from './revision-order.ts'
-import { leavesOf } from './steps.ts'
+import { contendersOf, leavesOf } from './steps.ts'
 import type { Violation } from './violation.ts'
 
 interface Hold {
@@ -66,16 +66,42 @@ function mayEnd({ request, outcome, returnedAt }: Operation, key: string, from: 
   return [...leavesOf(request)].some((leaf) => leaf.type === 'delete' && within(leaf, key))
 }
 
-function ownerProblem(hold: Hold, { model }: RevisionOrder): Violation[] {
+function ownerProblem(hold: Hold, order: RevisionOrder): Violation[] {
   const { name, key, revision, operation } = hold
-  if (revision > model.revision) return []
-  const contenders = model.live({ key: `${name}/`, rangeEnd: `${name}0` }, revision)
-  const own = contenders.find((kv) => kv.key === key)
-  const older = contenders.find((kv) => kv.createRevision < (own?.createRevision ?? 0))
-  if (own !== undefined && older === undefined) return []
-  const why = own === undefined ? 'its key is not there' : `${older?.key} is older`
+  if (revision > order.model.revision) return []
+  if (operation.request.type === 'lock' && operation.request.value !== undefined) {
+    return campaignProblem(hold, order)
+  }
+  const why = whyNotOwner(hold, order.model, revision)
+  if (why === undefined) return []
   const sentence = `operation ${operation.id} got lock ${name} with ${key} at revision ${revision}, but ${why}`
   return [{ kind: 'lock-not-owner', sentence, operations: [operation.id], revision }]
+}
+
+/** A campaign's answer names the revision of its key; that it led comes with a later one. */
+function campaignProblem(hold: Hold, { model, madeBy, unknowns }: RevisionOrder): Violation[] {
+  const { name, key, revision, operation } = hold
+  let why: string | undefined
+  for (let r = revision; r <= model.revision; r++) {
+    if (r > revision && (madeBy.get(r)?.calledAt ?? 0) > operation.returnedAt) break
+    why = whyNotOwner(hold, model, r)
+    if (why === undefined) return []
+  }
+  if (unknowns.length > 0) return []
+  const sentence = `operation ${operation.id} won ${name} with ${key} of revision ${revision}, but when it was answered ${why}`
+  return [{ kind: 'lock-not-owner', sentence, operations: [operation.id], revision }]
+}
+
+function whyNotOwner(
+  { name, key }: Hold,
+  model: RevisionOrder['model'],
+  revision: number,
+): string | undefined {
+  const contenders = model.live(contendersOf(name), revision)
+  const own = contenders.find((kv) => kv.key === key)
+  if (own === undefined) return 'its key is not there'
+  const older = contenders.find((kv) => kv.createRevision < own.createRevision)
+  return older && `${older.key} is older`
 }
 
 function overlaps(holds: readonly Hold[]): Violation[] {

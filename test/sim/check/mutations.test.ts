@@ -12,6 +12,7 @@ import { searchLinearization } from './search.ts'
 import { ANSWER_MUTATIONS } from './support/answer-mutations.ts'
 import { MEMBER_MUTATIONS } from './support/member-mutations.ts'
 import { draftOf, type Draft, type Mutation } from './support/mutation.ts'
+import { OFFICE_MUTATIONS } from './support/office-mutations.ts'
 import { Random } from './support/random.ts'
 import { randomHistory } from './support/random-history.ts'
 import { VALUE_MUTATIONS } from './support/value-mutations.ts'
@@ -31,6 +32,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   ...WATCH_MUTATIONS,
   ...MEMBER_MUTATIONS,
   ...VALUE_MUTATIONS,
+  ...OFFICE_MUTATIONS,
 }
 
 /** Correct histories are made once for all flaws that need the same. */

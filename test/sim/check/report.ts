@@ -70,6 +70,10 @@ function resultText(result: Result): string {
       return `TTL ${result.ttl}`
     case 'lock':
       return result.key
+    case 'leader':
+      return kvText(result.kv)
+    case 'alarm':
+      return `without space: ${result.withoutSpace.join(', ') || 'nobody'}`
     default:
       return ''
   }

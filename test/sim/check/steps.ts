@@ -6,6 +6,7 @@
 
 import {
   isSerializable,
+  type Failure,
   type History,
   type KeyValue,
   type Operation,
@@ -73,8 +74,13 @@ function stepsOfOperation(operation: Operation): Step[] {
       return isRefused(operation) ? [] : [unlockStep(operation, request.key)]
     case 'lease-grant':
       return grantSteps(operation, request)
+    case 'proclaim':
+      return isRefused(operation) ? [] : [proclaimStep(operation, request)]
+    case 'leader':
+      return leaderSteps(operation, request.name)
     case 'lease-keep-alive':
     case 'lease-time-to-live':
+    case 'alarm':
       return []
     default:
       return isRefused(operation) ? [] : [plainStep(operation, request)]
@@ -98,12 +104,44 @@ function unknownStep({ id, calledAt }: Operation, what: string, request: StoreRe
   return { id, what, request, calledAt, returnedAt: Infinity, outcome: { type: 'unknown' } }
 }
 
+/** What the error tells is not about keys (space-checks.ts), or about more than one (election-checks.ts). */
+const WITHOUT_STEPS: ReadonlySet<string> = new Set([
+  'refused',
+  'no-space',
+  'no-leader',
+  'not-leader',
+] satisfies Failure[])
+
 function isRefused({ outcome }: Operation): boolean {
-  return outcome.type === 'failed' && outcome.error === 'refused'
+  return outcome.type === 'failed' && WITHOUT_STEPS.has(outcome.error)
 }
 
 function unlockStep(operation: Operation, key: string): Step {
   return plainStep(operation, { type: 'delete', key })
+}
+
+function proclaimStep(
+  operation: Operation,
+  { key, revision, value, lease }: Extract<Request, { type: 'proclaim' }>,
+): Step {
+  const request: StoreRequest = {
+    type: 'txn',
+    compares: [{ key, target: 'create', result: 'equal', operand: revision }],
+    success: [{ type: 'put', key, value, lease }],
+    failure: [],
+  }
+  const step = plainStep(operation, request)
+  if (!isOk(step)) return step
+  const result: Result = { type: 'txn', succeeded: true, responses: [{ type: 'put' }] }
+  return { ...step, outcome: { ...step.outcome, result } }
+}
+
+/** A read of which election-checks.ts judges the answer. */
+function leaderSteps(operation: Operation, name: string): Step[] {
+  if (isRefused(operation)) return []
+  const step = plainStep(operation, { type: 'range', ...contendersOf(name) })
+  if (!isOk(step)) return [step]
+  return [{ ...step, outcome: { type: 'ok', revision: step.outcome.revision } }]
 }
 
 /** What a server does for one who wants a lock: it puts a key if it is not there, and cleans up. */
@@ -127,6 +165,11 @@ function lockSteps(operation: Operation, request: Extract<Request, { type: 'lock
     unknownStep(operation, `the key of ${what}`, enter),
     unknownStep(operation, `the clean-up of ${what}`, { type: 'delete', key }),
   ]
+}
+
+/** All keys of a lock, or of an election. */
+export function contendersOf(name: string): { readonly key: string; readonly rangeEnd: string } {
+  return { key: `${name}/`, rangeEnd: `${name}0` }
 }
 
 /** The key below a lock's name that stands for a contender. */
@@ -210,9 +253,15 @@ export function describeRequest(request: Request): string {
     case 'compact':
       return `compact ${request.revision}`
     case 'lock':
-      return `lock ${request.name} lease ${request.lease}`
+      return `${request.value === undefined ? 'lock' : 'campaign'} ${request.name} lease ${request.lease}`
     case 'unlock':
-      return `unlock ${request.key}`
+      return `${request.revision === undefined ? 'unlock' : 'resign'} ${request.key}`
+    case 'proclaim':
+      return `proclaim ${JSON.stringify(request.value)} of ${request.key}`
+    case 'leader':
+      return `leader of ${request.name}`
+    case 'alarm':
+      return request.disarms === undefined ? 'alarms' : `disarm ${request.disarms}`
     default:
       return `${request.type} ${request.lease}`
   }
@@ -238,6 +287,9 @@ export function* kvsOf(result: Result | TxnOperationResult): Generator<KeyValue>
       return
     case 'txn':
       for (const one of result.responses) yield* kvsOf(one)
+      return
+    case 'leader':
+      yield result.kv
       return
     default:
   }

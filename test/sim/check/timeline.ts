@@ -21,6 +21,9 @@ export function sightsBesideCalls(history: History): Sight[] {
         sights.push({ at, revision: shown, what: `watch ${id}` })
     }
   }
+  for (const { id, told } of history.observations) {
+    for (const { at, revision } of told) sights.push({ at, revision, what: `observation ${id}` })
+  }
   for (const { member, at, revision } of history.finals) {
     sights.push({ at, revision, what: `the final state of ${member}` })
   }

@@ -37,6 +37,14 @@ export type ViolationKind =
   | 'lease-missing'
   | 'lock-twice'
   | 'lock-not-owner'
+  // Elections
+  | 'election-wrong-leader'
+  | 'election-missed-leader'
+  | 'election-went-back'
+  | 'election-wrong-error'
+  // Space
+  | 'space-ignored'
+  | 'space-not-needed'
   // Members
   | 'members-disagree'
   | 'final-state-differs'

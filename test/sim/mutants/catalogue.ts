@@ -5,6 +5,7 @@ import { LEASE_MUTANTS } from './lease-mutants.ts'
 import { MEMBER_MUTANTS } from './member-mutants.ts'
 import { FAULT_MUTANTS } from './fault-mutants.ts'
 import type { Mutant } from './mutant.ts'
+import { OFFICE_MUTANTS } from './office-mutants.ts'
 import { RAFT_MUTANTS } from './raft-mutants.ts'
 import { READ_MUTANTS } from './read-mutants.ts'
 import { STORAGE_MUTANTS } from './storage-mutants.ts'
@@ -18,5 +19,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...KV_MUTANTS,
   ...WATCH_MUTANTS,
   ...LEASE_MUTANTS,
+  ...OFFICE_MUTANTS,
   ...MEMBER_MUTANTS,
 ]

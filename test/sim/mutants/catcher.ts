@@ -8,6 +8,8 @@ const GROUPS: readonly (readonly [RegExp, string])[] = [
   [/^watch-/, 'watch'],
   [/^lease-/, 'lease'],
   [/^lock-/, 'lock'],
+  [/^election-/, 'election'],
+  [/^space-/, 'space'],
   [/^serializable-/, 'local reads'],
   [/^not-live$/, 'liveness'],
   [/^(start-refused|unexpected-error|simulator|hangs|process-ended)$/, 'the run itself'],

@@ -58,6 +58,8 @@ function shifted({ calledAt, returnedAt }: Operation, by: number): Partial<Opera
 function emptied({ request, outcome }: Operation): Outcome {
   if (outcome.type !== 'ok' || request.type === 'lock' || request.type === 'unlock') return outcome
   if (request.type === 'lease-keep-alive' || request.type === 'lease-time-to-live') return outcome
+  if (request.type === 'proclaim' || request.type === 'leader') return outcome
+  if (request.type === 'alarm') return outcome
   const applied = new KvModel().apply(request)
   return applied.ok ? { ...outcome, result: applied.result } : outcome
 }

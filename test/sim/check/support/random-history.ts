@@ -4,11 +4,15 @@ import {
   isSerializable,
   type FinalState,
   type History,
+  type KeyValue,
+  type Observation,
+  type ToldLeader,
   type Operation,
   type Outcome,
   type Request,
   type RevisionChanges,
 } from '../history.ts'
+import { sameKv } from '../differences.ts'
 import { EVERYTHING, type StoreRequest } from '../kv-model.ts'
 import { lockKey } from '../steps.ts'
 import { Agenda } from './agenda.ts'
@@ -28,6 +32,10 @@ export interface RandomHistoryOptions {
   readonly simple?: boolean
   readonly leases?: boolean
   readonly locks?: boolean
+  /** The locks are offices. */
+  readonly elections?: boolean
+  /** There is none for a while, now and then. */
+  readonly space?: boolean
   readonly compactions?: boolean
   readonly watches?: number
   /** Members tell their logs; else one watch sees everything. */
@@ -49,6 +57,7 @@ interface Client {
   readonly name: string
   session: bigint
   holds: string | undefined
+  createRevision: number | undefined
 }
 
 class Run {
@@ -59,6 +68,7 @@ class Run {
   readonly #watches: SimulatedWatches
   readonly #requests: RandomRequests
   readonly #operations: Operation[] = []
+  readonly #observations: Observation[] = []
   readonly #leases: bigint[] = []
   #issued = 0
   #active = 0
@@ -77,11 +87,14 @@ class Run {
     if (!logs && !blind) this.#observe()
     for (let i = 0; i < clients; i++) this.#start(`c${i + 1}`)
     for (let i = 0; i < watches; i++) this.#planWatch(clients)
+    if (this.#options.elections) for (let i = 0; i < 3; i++) this.#planObservation(i)
+    if (this.#options.space) this.#planWant()
     this.#agenda.run()
     this.#watches.finish()
     return {
       operations: this.#operations.sort((a, b) => a.id - b.id),
       watches: this.#watches.recorded,
+      observations: this.#observations,
       finals: MEMBERS.map((member, i) => this.#final(member, i)),
       logs: logs ? MEMBERS.map((member) => ({ member, changes: this.#changes() })) : [],
     }
@@ -93,7 +106,7 @@ class Run {
 
   #start(name: string): void {
     this.#active++
-    const client: Client = { name, session: 0n, holds: undefined }
+    const client = { name, session: 0n, holds: undefined, createRevision: undefined }
     this.#agenda.at(this.#random.between(0, 3), () => this.#turn(client))
   }
 
@@ -123,6 +136,37 @@ class Run {
     })
   }
 
+  /** Of who leads from some time on, told at once. */
+  #planObservation(i: number): void {
+    const { store, observers } = this.#cluster
+    const name = 'lock'
+    this.#agenda.at(this.#random.between(0, 60), () => {
+      const told: ToldLeader[] = []
+      const member = this.#random.pick(MEMBERS)
+      const calledAt = this.#agenda.now
+      this.#observations.push({ id: i, client: `o${i}`, member, calledAt, name, told })
+      let last: KeyValue | undefined
+      const tell = (): void => {
+        const kv = this.#cluster.leaderOf(name)
+        if (kv !== undefined && (last === undefined || !sameKv(last, kv))) {
+          told.push({ at: this.#agenda.now, revision: store.revision, kv })
+        }
+        last = kv
+      }
+      tell()
+      observers.push(tell)
+    })
+  }
+
+  /** An alarm that somebody raises, and somebody else disarms. */
+  #planWant(): void {
+    this.#agenda.after(this.#random.between(5, 60), () => {
+      if (this.#active === 0) return
+      this.#cluster.isFull = true
+      this.#planWant()
+    })
+  }
+
   #turn(client: Client): void {
     if (this.#issued >= this.#target) {
       this.#active--
@@ -136,6 +180,7 @@ class Run {
 
   #choose(client: Client): Request {
     const { simple = false, leases = false, locks = false, compactions = false } = this.#options
+    const { elections = false, space = false } = this.#options
     const random = this.#random
     const { store } = this.#cluster
     if (locks && client.session === 0n) return this.#grant(client)
@@ -153,6 +198,10 @@ class Run {
       'keep-alive': leases || locks ? 1.5 : 0,
       'time-to-live': leases ? 0.7 : 0,
       lock: locks && client.holds === undefined ? 4 : 0,
+      proclaim: elections && client.createRevision !== undefined ? 6 : 0,
+      leader: elections ? 4 : 0,
+      alarm: space ? 3 : 0,
+      disarm: space ? 3 : 0,
     })
     const lease = this.#leases.length === 0 ? undefined : random.pick(this.#leases)
     switch (kind) {
@@ -182,7 +231,26 @@ class Run {
       case 'time-to-live':
         return { type: 'lease-time-to-live', lease: lease ?? 1n }
       case 'lock':
-        return { type: 'lock', name: 'lock', lease: client.session }
+        return {
+          type: 'lock',
+          name: 'lock',
+          lease: client.session,
+          ...(elections && { value: this.#requests.value() }),
+        }
+      case 'proclaim':
+        return {
+          type: 'proclaim',
+          key: lockKey('lock', client.session),
+          revision: client.createRevision ?? 0,
+          value: this.#requests.value(),
+          lease: client.session,
+        }
+      case 'leader':
+        return { type: 'leader', name: 'lock' }
+      case 'alarm':
+        return { type: 'alarm' }
+      case 'disarm':
+        return { type: 'alarm', disarms: 'm1' }
     }
   }
 
@@ -201,8 +269,13 @@ class Run {
   }
 
   #unlock(client: Client, key: string): Request {
+    const { createRevision: revision } = client
     client.holds = undefined
-    return { type: 'unlock', key }
+    client.createRevision = undefined
+    if (!this.#options.elections || revision === undefined) return { type: 'unlock', key }
+    // A lease stands once.
+    client.session = 0n
+    return { type: 'unlock', key, revision }
   }
 
   #call(client: Client, request: Request): void {
@@ -247,7 +320,7 @@ class Run {
     answer: ((outcome: Outcome) => void) | undefined,
   ): void {
     if (request.type === 'lock') {
-      this.#lock(client, request.name, request.lease, answer ?? (() => undefined))
+      this.#lock(client, request, answer ?? (() => undefined))
       return
     }
     const outcome = this.#outcome(request, member, answer !== undefined)
@@ -269,6 +342,23 @@ class Run {
         const outcome = this.#cluster.apply({ type: 'delete', key }, member, isAnswered)
         return outcome.type === 'ok' ? { ...outcome, result: { type: 'unlock' } } : outcome
       }
+      case 'proclaim':
+        return this.#proclaim(request, member, isAnswered)
+      case 'leader': {
+        const kv = this.#cluster.leaderOf(request.name)
+        if (kv === undefined) return { type: 'failed', error: 'no-leader' }
+        return {
+          type: 'ok',
+          revision: this.#cluster.store.revision,
+          result: { type: 'leader', kv },
+        }
+      }
+      case 'alarm': {
+        const withoutSpace = this.#cluster.isFull ? ['m1'] : []
+        if (request.disarms !== undefined) this.#cluster.isFull = false
+        const { revision } = this.#cluster.store
+        return { type: 'ok', revision, result: { type: 'alarm', withoutSpace } }
+      }
       case 'range':
       case 'txn':
         if (isSerializable(request)) return this.#cluster.readLocally(request, member)
@@ -278,16 +368,41 @@ class Run {
     }
   }
 
-  #lock(client: Client, name: string, lease: bigint, answer: (outcome: Outcome) => void): void {
+  #proclaim(
+    { key, revision, value, lease }: Extract<Request, { type: 'proclaim' }>,
+    member: string,
+    isAnswered: boolean,
+  ): Outcome {
+    const { store } = this.#cluster
+    const isThere = store.at(key, store.revision)?.createRevision === revision
+    if (!isThere) return { type: 'failed', error: 'not-leader' }
+    const put = { type: 'put', key, value, lease } as const
+    const outcome = this.#cluster.apply(put, member, isAnswered)
+    return outcome.type === 'ok' ? { ...outcome, result: { type: 'proclaim' } } : outcome
+  }
+
+  #lock(
+    client: Client,
+    { name, lease, value = '' }: Extract<Request, { type: 'lock' }>,
+    answer: (outcome: Outcome) => void,
+  ): void {
     const key = lockKey(name, lease)
-    this.#cluster.lock(name, key, lease, (isOwner) => {
-      if (!isOwner) {
+    this.#cluster.lock({ name, key, value, lease }, (createRevision) => {
+      if (createRevision === undefined) {
         client.session = 0n
         return answer({ type: 'unknown', error: 'session expired' })
       }
       client.holds = key
-      const { revision } = this.#cluster.store
-      answer({ type: 'ok', revision, result: { type: 'lock', key } })
+      if (!this.#options.elections) {
+        const { revision } = this.#cluster.store
+        return answer({ type: 'ok', revision, result: { type: 'lock', key } })
+      }
+      client.createRevision = createRevision
+      answer({
+        type: 'ok',
+        revision: createRevision,
+        result: { type: 'lock', key, createRevision },
+      })
     })
   }
 

@@ -36,12 +36,17 @@ export class RandomRequests {
     return this.#random.chance(0.3) ? { key: '\0', rangeEnd: '\0' } : { key, rangeEnd }
   }
 
+  /** Never the same twice. */
+  value(): string {
+    return `v${++this.#values}`
+  }
+
   put(lease?: bigint): PutRequest {
     const random = this.#random
     return {
       type: 'put',
       key: random.pick(this.#keys),
-      value: `v${++this.#values}`,
+      value: this.value(),
       ...(lease === undefined ? {} : { lease }),
       ...(random.chance(0.3) ? { prevKv: true } : {}),
     }

@@ -3,8 +3,10 @@
  * and members that are views of it at revisions of their own. Can be told to misbehave once.
  */
 
-import type { KvEvent, Outcome, RangeRequest, Result, TxnRequest } from '../history.ts'
+import type { KeyValue, KvEvent, Outcome, RangeRequest, Result, TxnRequest } from '../history.ts'
 import { KvModel, type Applied, type StoreRequest } from '../kv-model.ts'
+import { needsSpace } from '../space-checks.ts'
+import { contendersOf } from '../steps.ts'
 import type { Agenda } from './agenda.ts'
 import type { Random } from './random.ts'
 
@@ -15,10 +17,18 @@ interface LeaseTime {
   endsAt: number
 }
 
+export interface Contender {
+  readonly name: string
+  readonly key: string
+  readonly value: string
+  readonly lease: bigint
+}
+
 interface Waiter {
   readonly name: string
   readonly key: string
-  readonly done: (isOwner: boolean) => void
+  /** With the revision that created its key. */
+  readonly done: (createRevision: number | undefined) => void
 }
 
 export class SimulatedCluster {
@@ -32,6 +42,8 @@ export class SimulatedCluster {
   readonly observers: ((revision: number, events: readonly KvEvent[]) => void)[] = []
   readonly #applied = new Map<string, number>()
   #fault: Fault | undefined
+  /** There is an alarm. */
+  isFull = false
 
   constructor(agenda: Agenda, random: Random) {
     this.#agenda = agenda
@@ -45,6 +57,7 @@ export class SimulatedCluster {
 
   /** `isAnswered`: the client will know what came of it. */
   apply(request: StoreRequest, member: string, isAnswered: boolean): Outcome {
+    if (this.isFull && needsSpace(request)) return { type: 'failed', error: 'no-space' }
     const applied = this.#applyOrBreak(request, isAnswered)
     if (!applied.ok) return { type: 'failed', error: applied.error }
     this.#reached(member, applied.revision)
@@ -79,11 +92,14 @@ export class SimulatedCluster {
     return this.#answer({ type: 'lease-time-to-live', ttl: left < 0 ? -1 : left / 1000 })
   }
 
-  /** Resolves to whether the lock was got: not, when the lease ends before. */
-  lock(name: string, key: string, lease: bigint, done: (isOwner: boolean) => void): void {
-    if (!this.#leases.has(lease)) return done(false)
+  /** Whether the lock was got: not, when the lease ends before. */
+  lock(
+    { name, key, value, lease }: Contender,
+    done: (createRevision: number | undefined) => void,
+  ): void {
+    if (!this.#leases.has(lease)) return done(undefined)
     if (this.store.at(key, this.store.revision) === undefined) {
-      this.#applyAndTell({ type: 'put', key, value: '', lease })
+      this.#applyAndTell({ type: 'put', key, value, lease })
     }
     this.#waiters.add({ name, key, done })
     this.#serveWaiters()
@@ -136,15 +152,22 @@ export class SimulatedCluster {
     this.#applyAndTell({ type: 'lease-revoke', lease })
   }
 
+  /** Who has the oldest key. */
+  leaderOf(name: string): KeyValue | undefined {
+    const queue = this.store.live(contendersOf(name), this.store.revision)
+    return queue.reduce<KeyValue | undefined>(
+      (a, b) => (a === undefined || b.createRevision < a.createRevision ? b : a),
+      undefined,
+    )
+  }
+
   #serveWaiters(): void {
     for (const waiter of this.#waiters) {
       const { name, key, done } = waiter
-      const queue = this.store.live({ key: `${name}/`, rangeEnd: `${name}0` }, this.store.revision)
-      const own = queue.find((kv) => kv.key === key)
-      const isFirst = queue.every((kv) => kv.createRevision >= (own?.createRevision ?? 0))
-      if (own !== undefined && !isFirst) continue
+      const own = this.store.at(key, this.store.revision)
+      if (own !== undefined && this.leaderOf(name) !== own) continue
       this.#waiters.delete(waiter)
-      done(own !== undefined)
+      done(own?.createRevision)
     }
   }
 }
