@@ -10,7 +10,7 @@ import type { WorkerTask } from './worker.ts'
  * processor time, since on a busy machine a thread may get none for long, unless it only waits.
  */
 const STUCK_MS = 2000
-const WAITS_MAX_MS = 60_000
+const WAITS_MAX_MS = 600_000
 const CHECK_MS = 500
 const HEAP_MB = 512
 
