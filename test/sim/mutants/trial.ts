@@ -33,7 +33,7 @@ export interface TrialOptions {
 
 export async function tryMutant(mutant: Mutant, options: TrialOptions): Promise<Outcome> {
   const { worker, remove } = mutatedBuild(mutant)
-  const mutated = start(worker)
+  let mutated = start(worker)
   const plan: PlanOptions = {
     durationMs: DURATION_MS,
     ...(mutant.profile !== undefined && { profile: mutant.profile }),
@@ -48,7 +48,12 @@ export async function tryMutant(mutant: Mutant, options: TrialOptions): Promise<
       if (done === 1 && problem.kind === 'process-ended') {
         throw new Error(`${mutant.name} does not even start: ${problem.sentence}`)
       }
-      if (await failsAnyway(job, problem)) continue
+      if (await failsAnyway(job, problem)) {
+        // It may be at it still, and one process has one world.
+        mutated.kill('SIGKILL')
+        mutated = start(worker)
+        continue
+      }
       const by = catcherOf(problem)
       const sentence = problem.sentence.split('\n')[0] ?? ''
       return { type: 'caught', schedules: done, seed, profile, by, sentence }
