@@ -2,7 +2,7 @@
 
 import { Changes } from './changes.ts'
 import { Draws } from './draws.ts'
-import type { Fault, Target } from './fault-plan.ts'
+import type { Fault, Target } from './fault.ts'
 import { strikeOf } from './strikes.ts'
 import { ELECTION_MS, type PowerCut, type SimMember } from './member.ts'
 import { handOverUnheard } from './old-office.ts'

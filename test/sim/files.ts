@@ -15,9 +15,9 @@ import type { StoreOptions } from '../../src/storage/ports.ts'
 import { decodeAnchor } from '../../src/storage/log-block.ts'
 import { Draws } from './draws.ts'
 import { ANCHOR_KEY, DurableLog, sequenceOf } from './durable-log.ts'
+import { LevelHandle, type LevelHost } from './level-handle.ts'
 import {
   LevelDisk,
-  LevelRows,
   type CrashChoice,
   type CrashEffect,
   type DiskFailure,
@@ -98,7 +98,8 @@ export class SimFiles {
         }
         inUse.add(disk)
         const onClose = (): void => void inUse.delete(disk)
-        const handle = new LevelHandle(this, directory, disk, scheduleOf(directory), onClose)
+        const host = this.#hostOf(directory, scheduleOf(directory), onClose)
+        const handle = new LevelHandle(disk, host)
         return { ok: true, db: handle as unknown as LevelDatabase }
       },
       findDamage: async () => undefined,
@@ -114,7 +115,7 @@ export class SimFiles {
           .filter((one) => dirname(one) === directory)
           .map((one) => basename(one)),
       move: (from, to) =>
-        this.step(scheduleOf(to), moveOf(to), () => {
+        this.#step(scheduleOf(to), moveOf(to), () => {
           const disk = this.#levels.get(from)
           if (disk === undefined) return new Error(`ENOENT: ${from}`)
           this.#levels.delete(from)
@@ -123,15 +124,15 @@ export class SimFiles {
         }),
       remove: async (path) => {
         if (!this.#levels.has(path)) return
-        await this.step(scheduleOf(path), 'remove', () => {
+        await this.#step(scheduleOf(path), 'remove', () => {
           this.#levels.delete(path)
           return undefined
         })
       },
       syncTree: (path) =>
-        this.step(scheduleOf(path), 'staging-sync', () => {
+        this.#step(scheduleOf(path), 'staging-sync', () => {
           const failure = this.#failureAt(path)
-          if (failure !== undefined) return this.errorOf(failure)
+          if (failure !== undefined) return this.#errorOf(failure)
           this.#levels.get(path)?.syncAll()
           return undefined
         }),
@@ -218,8 +219,20 @@ export class SimFiles {
     return true
   }
 
+  #hostOf(directory: string, schedule: DiskSchedule, onClose: () => void): LevelHost {
+    return {
+      step: (point, effect) => this.#step(schedule, point, effect),
+      pointOf: (writes, isSync) => pointOf(directory, writes, isSync),
+      barrierPoint: directory === STATE ? 'checkpoint-barrier' : 'staging-barrier',
+      failure: () => this.#failureAt(directory),
+      errorOf: (failure) => this.#errorOf(failure),
+      onAppended: (block) => this.durableLog.add(block),
+      onClose,
+    }
+  }
+
   /** Takes its time; what it does is done at once. */
-  step(schedule: DiskSchedule, point: DiskPoint, effect: () => Error | undefined): Promise<void> {
+  #step(schedule: DiskSchedule, point: DiskPoint, effect: () => Error | undefined): Promise<void> {
     const host = this.#host
     return new Promise((resolve, reject) => {
       host?.onPoint(point, 'begun')
@@ -233,11 +246,7 @@ export class SimFiles {
     })
   }
 
-  failureAt(directory: string): DiskFailure | undefined {
-    return this.#failureAt(directory)
-  }
-
-  errorOf(failure: DiskFailure): Error {
+  #errorOf(failure: DiskFailure): Error {
     this.#failed++
     const reason = failure === 'full' ? 'No space left on device' : 'Input/output error'
     return new Error(`IO error: ${reason}`)
@@ -263,6 +272,14 @@ function partOf(directory: string): DiskPart {
   return directory === STAGING ? 'staging' : 'state'
 }
 
+function pointOf(directory: string, writes: readonly Write[], isSync: boolean): DiskPoint {
+  if (directory === LOG) return isSync ? 'append' : 'log-compaction'
+  const isLive = directory === STATE
+  if (!isSync) return isLive ? 'state-write' : 'staging-write'
+  if (!isLive) return 'staging-checkpoint'
+  return writes[0]?.key === '\u0001' ? 'first-checkpoint-copy' : 'second-checkpoint-copy'
+}
+
 function moveOf(to: string): DiskPoint {
   if (to.endsWith('.staged')) return 'publish'
   return to.endsWith('.old') ? 'switch-out' : 'switch-in'
@@ -273,155 +290,4 @@ function flip(records: Map<string, Buffer>, key: string, draws: Draws): void {
   const at = draws.below(bytes.length)
   bytes[at] = (bytes[at] ?? 0) ^ (1 << draws.below(8))
   records.set(key, bytes)
-}
-
-/** The records of one moment. */
-interface LevelSnapshot {
-  readonly records: ReadonlyMap<string, Buffer>
-  close(): Promise<void>
-}
-
-interface Reading {
-  readonly gte: Uint8Array
-  readonly lt?: Uint8Array
-  readonly snapshot?: LevelSnapshot
-}
-
-/** An open database: what the stores use of the interface of LevelDB's package. */
-class LevelHandle {
-  readonly #files: SimFiles
-  readonly #directory: string
-  readonly #disk: LevelDisk
-  readonly #schedule: DiskSchedule
-  readonly #onClose: () => void
-  #isOpen = true
-
-  constructor(
-    files: SimFiles,
-    directory: string,
-    disk: LevelDisk,
-    schedule: DiskSchedule,
-    onClose: () => void,
-  ) {
-    this.#files = files
-    this.#directory = directory
-    this.#disk = disk
-    this.#schedule = schedule
-    this.#onClose = onClose
-  }
-
-  get #live(): ReadonlyMap<string, Buffer> {
-    this.#checkOpen()
-    return this.#disk.live
-  }
-
-  getSync(key: Uint8Array): Buffer | undefined {
-    return this.#live.get(nameOf(key))
-  }
-
-  async get(key: Uint8Array): Promise<Buffer | undefined> {
-    return this.getSync(key)
-  }
-
-  put(key: Uint8Array, value: Uint8Array, { sync = false } = {}): Promise<void> {
-    return this.#write([{ key: nameOf(key), value: Buffer.from(value) }], sync)
-  }
-
-  batch(): LevelBatch {
-    return new LevelBatch((writes) => this.#write(writes, false))
-  }
-
-  async clear({ gte, lt }: { gte: Uint8Array; lt: Uint8Array }): Promise<void> {
-    const [from, to] = [nameOf(gte), nameOf(lt)]
-    const found = [...this.#live.keys()].filter((key) => key >= from && key < to)
-    this.#disk.begin(
-      found.map((key) => ({ key, value: undefined })),
-      false,
-    )()
-  }
-
-  iterator({ gte, lt, snapshot }: Reading): LevelRows {
-    const end = lt === undefined ? undefined : nameOf(lt)
-    const records = snapshot?.records ?? this.#live
-    return new LevelRows(records, nameOf(gte), end, () => this.#checkOpen())
-  }
-
-  snapshot(): LevelSnapshot {
-    return { records: new Map(this.#live), close: async () => undefined }
-  }
-
-  /** Reports no error, but a failure sticks. */
-  compactRange(): Promise<void> {
-    this.#checkOpen()
-    const disk = this.#disk
-    disk.rotate()
-    const point = this.#directory === STATE ? 'checkpoint-barrier' : 'staging-barrier'
-    return this.#files.step(this.#schedule, point, () => {
-      if (this.#files.failureAt(this.#directory) === undefined) disk.flushOld()
-      else disk.die()
-      return undefined
-    })
-  }
-
-  async close(): Promise<void> {
-    this.#isOpen = false
-    this.#onClose()
-  }
-
-  #write(writes: readonly Write[], isSync: boolean): Promise<void> {
-    if (!this.#isOpen) return Promise.reject(notOpen())
-    const disk = this.#disk
-    const finish = disk.begin(writes, isSync)
-    const point = this.#pointOf(writes, isSync)
-    return this.#files.step(this.#schedule, point, () => {
-      const failure = this.#files.failureAt(this.#directory)
-      if (!finish(failure)) return this.#files.errorOf(failure ?? 'failed-sync')
-      const value = writes[0]?.value
-      if (point === 'append' && value !== undefined) this.#files.durableLog.add(value)
-      return undefined
-    })
-  }
-
-  #checkOpen(): void {
-    if (!this.#isOpen) throw notOpen()
-  }
-
-  #pointOf(writes: readonly Write[], isSync: boolean): DiskPoint {
-    if (this.#directory === LOG) return isSync ? 'append' : 'log-compaction'
-    const isLive = this.#directory === STATE
-    if (!isSync) return isLive ? 'state-write' : 'staging-write'
-    if (!isLive) return 'staging-checkpoint'
-    return writes[0]?.key === '\u0001' ? 'first-checkpoint-copy' : 'second-checkpoint-copy'
-  }
-}
-
-function notOpen(): Error {
-  return new Error('Database is not open')
-}
-
-class LevelBatch {
-  readonly #writes: Write[] = []
-  readonly #send: (writes: readonly Write[]) => Promise<void>
-
-  constructor(send: (writes: readonly Write[]) => Promise<void>) {
-    this.#send = send
-  }
-
-  put(key: Uint8Array, value: Uint8Array): this {
-    this.#writes.push({ key: nameOf(key), value: Buffer.from(value) })
-    return this
-  }
-
-  del(key: Uint8Array): this {
-    this.#writes.push({ key: nameOf(key), value: undefined })
-    return this
-  }
-
-  write(): Promise<void> {
-    return this.#send(this.#writes)
-  }
-}
-
-function nameOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { Census, type Rare } from './census.ts'
-import type { ProfileName } from './fault-plan.ts'
+import type { ProfileName } from './fault-profiles.ts'
 import { planOf } from './plan.ts'
 import { runPlan, type RunResult } from './run.ts'
 

@@ -7,7 +7,7 @@
  *            └──────── again, until nothing goes any more ◄─ members ◄─ simpler parameters ◄──┘
  */
 
-import type { FaultKind } from './fault-plan.ts'
+import type { FaultKind } from './fault.ts'
 import type { ClientPlan, Plan } from './plan.ts'
 import { runPlan, type RunResult } from './run.ts'
 

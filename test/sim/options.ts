@@ -3,7 +3,7 @@
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { PROFILES, type ProfileName } from './fault-plan.ts'
+import { PROFILES, type ProfileName } from './fault-profiles.ts'
 import type { PlanOptions } from './plan.ts'
 
 export interface Options {

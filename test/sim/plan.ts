@@ -6,15 +6,9 @@
 import type { WatchLimits } from '../../src/mvcc/watch-limits.ts'
 import { busyTimes, type Period } from './busy-times.ts'
 import { Draws } from './draws.ts'
-import {
-  faultsOf,
-  lostOf,
-  PROFILES,
-  type Fault,
-  type Lost,
-  type Profile,
-  type ProfileName,
-} from './fault-plan.ts'
+import type { Fault, Lost } from './fault.ts'
+import { faultsOf, lostOf } from './fault-plan.ts'
+import { PROFILES, type Profile, type ProfileName } from './fault-profiles.ts'
 
 /** How often a client does what. */
 export const ACTIONS = [

@@ -5,42 +5,35 @@
  *     ├─ safety: faults ─┤─ everything is healed ─┤─ calls must be answered ─┤─ leases end ─┤ judged
  */
 
-import type { RangeResponseInput } from '../../src/rpc/codec/etcdserverpb.ts'
-import { k, rangeRequest } from '../server/support/requests.ts'
 import { Census } from './census.ts'
 import { checkHistory } from './check/check-history.ts'
 import type { FinalState, History } from './check/history.ts'
 import { report as reportOf } from './check/report.ts'
 import { searchLinearization } from './check/search.ts'
 import type { Violation } from './check/violation.ts'
-import { ask, Recorder } from './client.ts'
-import { Draws } from './draws.ts'
+import { Recorder } from './client.ts'
 import { Faults } from './faults.ts'
-import type { Member } from '../../src/server/membership.ts'
+import { FinalStates } from './final-states.ts'
 import { Invariants, observeStateHashes } from './invariants.ts'
 import { GAIN_MS, isForEndurance, outliveLeaders } from './lease-endurance.ts'
-import { MemberLists } from './member-lists.ts'
 import { foundedOrigin, founders, SimMember, type Surroundings } from './member.ts'
 import { SimNetwork } from './network.ts'
 import type { Plan } from './plan.ts'
+import { Recovery } from './recovery.ts'
 import { findRoom } from './room.ts'
 import { observeInside } from './sightings.ts'
 import { Timeline } from './timeline.ts'
 import { installGlobals } from './virtual-globals.ts'
 import { SimWatcher } from './watcher.ts'
-import { kvOf } from './wire.ts'
 import { SimClient, type Commons } from './workload.ts'
 import { World, type Owner } from './world.ts'
 
-const SETTLE_MS = 60_000
 const HEALTHY_MS = 5000
+const UNDER_WAY_MS = 2500
 /** Longer than any lease, and an election. */
 const LEASES_MS = 14_000
 /** How late a lease may end. */
 const LEASES_LATE_MS = 3500
-const POLL_MS = 100
-/** How long nothing changes before the cluster is taken to be well. */
-const STABLE_MS = 3000
 /** Configurations that the search may enter before it gives up. */
 const SEARCH_MAX = 20_000
 
@@ -82,7 +75,6 @@ class Run {
   readonly #watchers: SimWatcher[]
   readonly #recorder: Recorder
   readonly #problems: Problem[] = []
-  readonly #memberLists = new MemberLists()
   #clients: SimClient[] = []
   #finals: FinalState[] = []
   #healthyFrom: number | undefined
@@ -186,7 +178,8 @@ class Run {
     await world.sleep(this.#plan.durationMs)
     this.#timeline.add('world', 'everything is healed')
     this.#faults.heal()
-    if (!(await this.#settle())) return
+    const recovery = new Recovery(this.#commons, this.#faults, this.#watchers)
+    if (!(await recovery.settle())) return
     this.#timeline.add('world', 'everything is well')
     this.#healthyFrom = world.nowMs
     this.#commons.isHealthy = true
@@ -198,8 +191,11 @@ class Run {
     await findRoom(this.#commons)
     this.#commons.isOver = false
     for (const watcher of this.#watchers) void watcher.run()
-    if (!(await this.#converge())) return
-    await this.#collect()
+    if (!(await recovery.converge())) return
+    // Watches get what is under way to them.
+    await world.sleep(UNDER_WAY_MS)
+    this.#commons.isOver = true
+    this.#finals = await new FinalStates(this.#around).collect(recovery.inPlay())
   }
 
   async #endLeases(): Promise<void> {
@@ -208,149 +204,6 @@ class Run {
       await outliveLeaders(this.#commons, () => this.#faults.transferAway())
     }
     await ended
-  }
-
-  /** A leader, everybody up and following, and that for a while. */
-  async #settle(): Promise<boolean> {
-    const world = this.#world
-    const deadlineMs = world.nowMs + SETTLE_MS
-    let wellSinceMs: number | undefined
-    let state = ''
-    while (world.nowMs < deadlineMs) {
-      const before = state
-      state = this.#unwell() ?? `term ${this.#leaderTerm()}`
-      if (!state.startsWith('term') || state !== before) wellSinceMs = world.nowMs
-      if (wellSinceMs !== undefined && world.nowMs - wellSinceMs >= STABLE_MS) return true
-      await this.#faults.reconcile()
-      await world.sleep(POLL_MS)
-    }
-    const sentence = `the cluster did not recover in ${SETTLE_MS / 1000} s: ${state}`
-    this.#report('not-live', [sentence, ...this.#standings()].join('\n'))
-    return false
-  }
-
-  /** How far everybody is, for who reads a failure. */
-  #standings(): string[] {
-    const members = this.#inPlay()
-    const leader = members.find(({ isLeader }) => isLeader)
-    return members.map(({ id, name, state, status }) => {
-      const { term, role, commit, applied, lastIndex, durable } = status ?? {}
-      const seen = leader?.status?.progress.get(id)
-      return `${name} ${state}: ${JSON.stringify({ term, role, commit, applied, lastIndex, durable })}, as its leader sees it: ${JSON.stringify(seen)}`
-    })
-  }
-
-  #leaderTerm(): number | undefined {
-    return this.#inPlay().find(({ isLeader }) => isLeader)?.status?.term
-  }
-
-  #inPlay(): SimMember[] {
-    return this.#commons.members.filter(({ state }) => state !== 'gone')
-  }
-
-  /** What is still missing. */
-  #unwell(): string | undefined {
-    if (this.#faults.underWay > 0) return 'a change is under way'
-    const members = this.#inPlay()
-    const down = members.find(({ state }) => state !== 'up')
-    if (down !== undefined) return `${down.name} is ${down.state}`
-    const leaders = members.filter(({ isLeader }) => isLeader)
-    const [leader] = leaders
-    const status = leader?.status
-    if (leaders.length !== 1 || status === undefined) return `${leaders.length} members lead`
-    const known = new Set([...status.voters, ...status.learners])
-    const stranger = members.find(({ id }) => !known.has(id))
-    if (stranger !== undefined) return `${stranger.name} has been removed and does not know`
-    const { length: lost } = this.#commons.members.filter(({ isAbandoned }) => isAbandoned)
-    if (known.size !== members.length + lost) return 'a member of the cluster does not run'
-    const late = members.find(
-      (member) =>
-        member.status?.leader !== leader?.id || (member.status?.applied ?? 0) + 50 < status.commit,
-    )
-    return late === undefined ? undefined : `${late.name} has not caught up`
-  }
-
-  /** All have applied the same, and watches were told. */
-  async #converge(): Promise<boolean> {
-    const world = this.#world
-    const deadlineMs = world.nowMs + SETTLE_MS
-    let missing: string | undefined
-    while (world.nowMs < deadlineMs) {
-      missing = this.#unwell() ?? this.#behind()
-      if (missing === undefined) return true
-      await world.sleep(POLL_MS)
-    }
-    this.#report('not-live', `${missing} after ${SETTLE_MS / 1000} s without faults`)
-    return false
-  }
-
-  #behind(): string | undefined {
-    const statuses = this.#inPlay().map(({ status }) => status)
-    const applied = new Set(statuses.map((status) => status?.applied))
-    if (applied.size > 1) return `members have applied up to ${[...applied].join(', ')}`
-    const [first] = statuses
-    if (first?.commit !== first?.applied) return 'something is not applied'
-    const closed = this.#watchers.find((watcher) => !watcher.isOpen && watcher.mayOpen)
-    if (closed !== undefined) return 'a watch is not open'
-    return this.#watchers.map(({ owed }) => owed).find((owed) => owed !== undefined)
-  }
-
-  async #collect(): Promise<void> {
-    // Watches get what is under way to them.
-    await this.#world.sleep(2500)
-    this.#commons.isOver = true
-    const draws = new Draws(this.#plan.seed, 'end')
-    for (const member of this.#inPlay()) {
-      const get = async <Response>(
-        method: string,
-        request: object,
-      ): Promise<Response | undefined> => {
-        const answer = await ask(this.#around, draws, member, 9000, (test) =>
-          test.call<object>(method, request),
-        )
-        if (answer.type === 'answered') return answer.response as Response
-        const isLearner = member.status?.learners.includes(member.id) === true
-        if (!isLearner) this.#report('not-live', `${method} at ${member.name}: ${answer.type}`)
-        return undefined
-      }
-      await this.#collectFrom(member, get)
-    }
-  }
-
-  async #collectFrom(
-    member: SimMember,
-    get: <Response>(method: string, request: object) => Promise<Response | undefined>,
-  ): Promise<void> {
-    const all = rangeRequest({ key: k('\0'), rangeEnd: k('\0'), serializable: true })
-    const range = await get<RangeResponseInput>('KV.Range', all)
-    const hash = await get<{ hash?: number; compactRevision?: number; hashRevision?: number }>(
-      'Maintenance.HashKV',
-      { revision: 0 },
-    )
-    const leases = await get<{ leases?: { id: bigint }[] }>('Lease.LeaseLeases', {})
-    const status = await get<{ errors?: readonly string[] }>('Maintenance.Status', {})
-    const list = await get<{ members?: readonly Member[] }>('Cluster.MemberList', {})
-    const problem = list && this.#memberLists.problemWith(member, list.members ?? [])
-    if (problem !== undefined) this.#report('members-disagree', problem)
-    const errors = status?.errors ?? []
-    if (errors.length > 0) this.#report('alarm', `${member.name}: ${errors.join(', ')}`)
-    const revision = range?.header?.revision ?? 0
-    const hashes =
-      hash === undefined
-        ? {}
-        : {
-            hashes: [
-              { revision, compactRevision: hash.compactRevision ?? 0, hash: hash.hash ?? 0 },
-            ],
-          }
-    this.#finals.push({
-      member: member.name,
-      at: this.#world.nowMs,
-      revision,
-      kvs: (range?.kvs ?? []).map((record) => kvOf(record)),
-      ...hashes,
-      ...(leases !== undefined && { leases: (leases.leases ?? []).map(({ id }) => id) }),
-    })
   }
 
   #onError({ name: who, isDead, isDoomed }: Owner, error: unknown): void {

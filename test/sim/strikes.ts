@@ -1,6 +1,6 @@
 /** What an ambush does, as a fault of its own. */
 
-import type { Fault } from './fault-plan.ts'
+import type { Fault } from './fault.ts'
 
 export function strikeOf(fault: Extract<Fault, { kind: 'ambush' }>, target: number): Fault {
   const { atMs, strike, strikeMs, keeps } = fault

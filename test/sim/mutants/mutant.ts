@@ -1,6 +1,6 @@
 /** A known bug, put back into one place of the sources. */
 
-import type { ProfileName } from '../fault-plan.ts'
+import type { ProfileName } from '../fault-profiles.ts'
 
 /** Text of a file below `src` that is replaced; it has to be there exactly once. */
 export interface Patch {

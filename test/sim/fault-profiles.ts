@@ -1,0 +1,240 @@
+/** Kinds of schedules: how much of each fault they have, and among which members. */
+
+import type { FaultKind } from './fault.ts'
+import type { DiskPoint } from './files.ts'
+
+/** How much of each fault, on average in a minute; each seed switches many of them off. */
+export interface Profile {
+  readonly share: number
+  readonly members: readonly number[]
+  readonly perMinute: Readonly<Partial<Record<FaultKind, number>>>
+  readonly snapshotCounts: readonly number[]
+  readonly losses: readonly number[]
+  readonly latenciesMs: readonly number[]
+  readonly diskMs: readonly number[]
+  /** Where the power is cut; anywhere, when left out. */
+  readonly cutPoints?: readonly DiskPoint[]
+  /** How often members ask around before they campaign; mostly, when left out. */
+  readonly preVote?: number
+  /** Limits of one message of entries; that of production when left out or undefined. */
+  readonly messageBytes?: readonly (number | undefined)[]
+}
+
+/** Everything is on the table in each, but each goes for something. */
+export const PROFILES = {
+  mixed: {
+    share: 5,
+    members: [1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7],
+    perMinute: {
+      crash: 6,
+      'crash-all': 0.5,
+      ambush: 2,
+      stop: 1.5,
+      pause: 4,
+      isolate: 5,
+      partition: 3,
+      'cut-link': 3,
+      lossy: 2,
+      'slow-network': 2,
+      'disk-stall': 3,
+      'slow-disk': 1,
+      'power-cut-at': 3,
+      'disk-error': 1.5,
+      damage: 0.5,
+      kill: 1,
+      'hostile-network': 1.5,
+      'delay-spike': 1.5,
+      swizzle: 0.7,
+      'reset-link': 3,
+      'drop-traffic': 1.5,
+      'clock-rate': 2,
+      'clock-jump': 1,
+      'wall-clock': 1,
+      transfer: 2,
+      'add-learner': 0.7,
+      'add-voter': 0.4,
+      remove: 0.5,
+      wipe: 0.6,
+      'crash-in-change': 0.2,
+      'promote-race': 0.3,
+      'remove-dead': 0.3,
+    },
+    snapshotCounts: [5, 20, 100, 1000],
+    losses: [0, 0, 0, 0.01, 0.1],
+    latenciesMs: [0.5, 5, 30],
+    diskMs: [0.1, 2, 15],
+  },
+  'crash-storm': {
+    share: 2,
+    members: [1, 3, 3, 5],
+    perMinute: {
+      crash: 20,
+      'crash-all': 4,
+      ambush: 8,
+      stop: 4,
+      kill: 4,
+      'power-cut-at': 12,
+      'disk-error': 2,
+      'disk-stall': 4,
+      'wall-clock': 2,
+      transfer: 2,
+    },
+    snapshotCounts: [3, 10, 50],
+    losses: [0],
+    latenciesMs: [0.5, 5],
+    diskMs: [0.5, 5, 40],
+  },
+  'broken-network': {
+    share: 2,
+    members: [3, 3, 5],
+    perMinute: {
+      isolate: 12,
+      partition: 10,
+      'cut-link': 12,
+      lossy: 6,
+      'slow-network': 6,
+      'delay-spike': 4,
+      swizzle: 4,
+      'reset-link': 12,
+      'old-office': 6,
+      'drop-traffic': 5,
+      pause: 3,
+      crash: 1,
+    },
+    snapshotCounts: [10, 100],
+    losses: [0, 0.02, 0.2],
+    latenciesMs: [1, 10, 60],
+    diskMs: [0.1, 5],
+  },
+  /** Raft is safe whatever becomes of its messages. */
+  'hostile-network': {
+    share: 1,
+    members: [2, 3, 3, 5, 5],
+    perMinute: {
+      'hostile-network': 25,
+      'old-news': 10,
+      'short-reigns': 4,
+      ambush: 6,
+      'reset-link': 6,
+      isolate: 5,
+      crash: 20,
+      pause: 3,
+      transfer: 4,
+      'delay-spike': 3,
+      'add-voter': 0.5,
+      remove: 0.5,
+    },
+    snapshotCounts: [5, 50],
+    losses: [0, 0.05],
+    latenciesMs: [1, 10],
+    diskMs: [0.1, 5, 15, 40],
+    preVote: 0.5,
+    messageBytes: [undefined, undefined, 1, 200],
+  },
+  'bad-disks': {
+    share: 2,
+    members: [1, 3, 3, 4, 5],
+    perMinute: {
+      'power-cut-at': 15,
+      'disk-error': 8,
+      damage: 4,
+      'slow-disk': 3,
+      'disk-stall': 3,
+      crash: 5,
+      kill: 3,
+      isolate: 3,
+      transfer: 2,
+    },
+    snapshotCounts: [2, 5, 20],
+    losses: [0],
+    latenciesMs: [0.5, 5],
+    diskMs: [0.1, 5, 40],
+  },
+  'stale-leader': {
+    share: 2,
+    members: [3, 3, 5],
+    perMinute: {
+      pause: 14,
+      isolate: 8,
+      ambush: 4,
+      'disk-stall': 8,
+      'clock-rate': 5,
+      'clock-jump': 5,
+      'delay-spike': 4,
+      transfer: 8,
+      'slow-network': 4,
+    },
+    snapshotCounts: [10, 1000],
+    losses: [0],
+    latenciesMs: [1, 10, 40],
+    diskMs: [0.1, 5],
+  },
+  churn: {
+    share: 2,
+    members: [1, 2, 3, 3, 4, 6],
+    perMinute: {
+      'add-learner': 4,
+      'add-voter': 3,
+      remove: 4,
+      wipe: 3,
+      'crash-in-change': 2,
+      'cut-in-change': 4,
+      'promote-race': 2,
+      'remove-dead': 2,
+      crash: 4,
+      isolate: 3,
+      partition: 2,
+      transfer: 3,
+      pause: 2,
+      'slow-network': 1,
+    },
+    snapshotCounts: [4, 20, 1000],
+    losses: [0, 0.05],
+    latenciesMs: [0.5, 5, 30],
+    diskMs: [0.1, 5],
+  },
+  /** Terms are short, and leaders fall over what they have just begun. */
+  elections: {
+    share: 2,
+    members: [3, 3, 5, 5],
+    perMinute: {
+      ambush: 20,
+      'short-reigns': 6,
+      crash: 8,
+      isolate: 4,
+      partition: 4,
+      'slow-network': 3,
+      pause: 3,
+    },
+    snapshotCounts: [20, 1000],
+    losses: [0, 0, 0.05],
+    latenciesMs: [1, 10, 60],
+    diskMs: [0.5, 10, 60],
+    preVote: 0.3,
+    messageBytes: [1, 1, 200, undefined],
+  },
+  snapshots: {
+    share: 2,
+    members: [2, 3, 3, 5],
+    perMinute: {
+      crash: 8,
+      isolate: 9,
+      pause: 6,
+      'disk-stall': 6,
+      'power-cut-at': 20,
+      'disk-error': 2,
+      'drop-traffic': 3,
+      'add-learner': 2,
+      wipe: 2,
+      remove: 1,
+      'slow-network': 3,
+    },
+    cutPoints: ['staging-sync', 'publish', 'switch-out', 'switch-in', 'remove', 'append'],
+    snapshotCounts: [2, 4, 8],
+    losses: [0, 0.02],
+    latenciesMs: [0.5, 10, 40],
+    diskMs: [0.5, 10],
+  },
+} as const satisfies Readonly<Record<string, Profile>>
+
+export type ProfileName = keyof typeof PROFILES
