@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { Pending } from '../../src/base/pending.ts'
 import {
   defineBidi,
   defineServerStream,
@@ -159,6 +160,79 @@ export function engineConformance(name: string, factory: EngineFactory): void {
           texts.map((text) => connection.call('/test.Text/Unary', text)),
         )
         expect(results).toEqual(texts)
+      })
+    })
+
+    describe('pending values', () => {
+      const PATH = '/test.Text/Unary'
+      const ANSWERS: Readonly<Record<string, (pending: Pending<string>) => void>> = {
+        value: (pending) => pending.succeed('told'),
+        error: (pending) => pending.fail(new StatusError(STATUS.NOT_FOUND, 'not here')),
+        bug: (pending) => pending.fail(new TypeError('secret')),
+        'no text': (pending) => pending.succeed(undefined as unknown as string),
+      }
+      const expected = async (client: ReturnType<EngineHarness['client']>): Promise<void> => {
+        const told = await Promise.all(Object.keys(ANSWERS).map((text) => client.call(PATH, text)))
+        expect(told[0]).toBe('told')
+        expect(told[1]).toEqual({ code: STATUS.NOT_FOUND, message: 'not here' })
+        for (const status of told.slice(2) as Status[]) {
+          expect(status.code).toBe(STATUS.UNKNOWN)
+          expect(status.message).not.toContain('secret')
+        }
+      }
+
+      test('that are there when the handler returns are answered, failures too', async () => {
+        const { client, log } = bind(
+          await serve([
+            defineUnary(PATH, TEXT_CODEC, (text) => {
+              const pending = new Pending<string>()
+              ANSWERS[text]!(pending)
+              return pending
+            }),
+          ]),
+        )
+        await expected(client())
+        expect(log.filter(({ level }) => level === 'error')).toHaveLength(2)
+      })
+
+      test('that come later are answered, all of one turn, failures too', async () => {
+        const waiting: (() => void)[] = []
+        const { client, finished } = bind(
+          await serve([
+            defineUnary(PATH, TEXT_CODEC, (text) => {
+              const pending = new Pending<string>()
+              waiting.push(() => ANSWERS[text]!(pending))
+              if (waiting.length === Object.keys(ANSWERS).length) {
+                setImmediate(() => waiting.forEach((settle) => settle()))
+              }
+              return pending
+            }),
+          ]),
+        )
+        await expected(client())
+        expect(finished).toHaveLength(4)
+      })
+
+      test('that come when the client has gone are nobody’s, and the connection goes on', async () => {
+        const pending = new Pending<string>()
+        const cancelled = deferred()
+        const { client, finished, log } = bind(
+          await serve([
+            defineUnary(PATH, TEXT_CODEC, (text, context) => {
+              if (text === 'next') return text
+              context.onCancel(() => cancelled.resolve())
+              return pending
+            }),
+          ]),
+        )
+        const connection = client()
+        const status = (await connection.call(PATH, 'x', { deadlineMs: 80 })) as Status
+        expect(status.code).toBe(STATUS.DEADLINE_EXCEEDED)
+        await cancelled.promise
+        pending.succeed('late')
+        expect(await connection.call(PATH, 'next')).toBe('next')
+        expect(finished).toHaveLength(2)
+        expect(log).toEqual([])
       })
     })
 
