@@ -9,14 +9,17 @@ import { AssertionError } from '../base/assert.ts'
 import type { EngineOptions, Method } from './engine.ts'
 import { STATUS, StatusError, type StatusCode } from './status.ts'
 
+/** What a call needs of its engine's options. */
+export type CallOptions = Pick<EngineOptions, 'logger' | 'observer'>
+
 export class CallState {
   readonly method: Method
-  readonly #options: EngineOptions
+  readonly #options: CallOptions
   #isFinished = false
   #isCancelled = false
   #cancelListeners: (() => void)[] = []
 
-  constructor(method: Method, options: EngineOptions) {
+  constructor(method: Method, options: CallOptions) {
     this.method = method
     this.#options = options
     options.observer?.onStarted(method.path, method.kind)

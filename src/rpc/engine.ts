@@ -79,6 +79,9 @@ export type Method =
       ): void
     }
 
+/** A method, without what serves it. */
+export type MethodName = Pick<Method, 'kind' | 'path'>
+
 /** `path` is exact, for example "/etcdserverpb.KV/Put". */
 export function defineUnary<Request, Response>(
   path: string,

@@ -22,6 +22,9 @@ export interface CallGuardPorts {
   readonly refusal: () => ErrorName | undefined
 }
 
+/** All request metadata that any service reads, for a wire that must say in advance. */
+export const METADATA_NAMES = ['client-api-version', 'hasleader'] as const
+
 type CallCheck = (request: unknown, context: CallContext) => void
 
 export class CallGuard {

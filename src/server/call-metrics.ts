@@ -1,6 +1,7 @@
 /** Counts of gRPC calls by method and status code, under the names of Go's gRPC middleware. */
 
 import { Counter, type Registry } from 'prom-client'
+import type { CallCounts, MethodCounts } from '../rpc/call-counts.ts'
 import type { CallObserver, Method } from '../rpc/engine.ts'
 
 const GRPC_TYPES: Readonly<Record<Method['kind'], string>> = {
@@ -29,8 +30,7 @@ const CODE_NAMES = [
   'Unauthenticated',
 ] as const
 
-interface MethodCounts {
-  readonly labels: Readonly<Record<string, string>>
+interface OwnCounts extends MethodCounts {
   started: number
   received: number
   sent: number
@@ -39,7 +39,8 @@ interface MethodCounts {
 
 /** Counting is plain additions; labels are put together when somebody scrapes. */
 export class CallMetrics implements CallObserver {
-  readonly #methods = new Map<string, MethodCounts>()
+  readonly #methods = new Map<string, OwnCounts>()
+  #elsewhere: CallCounts | undefined
   #receivedBytes = 0
   #sentBytes = 0
 
@@ -60,6 +61,11 @@ export class CallMetrics implements CallObserver {
   onFinished(path: string, kind: Method['kind'], code: number): void {
     const { handled } = this.#counts(path, kind)
     handled[code] = (handled[code] ?? 0) + 1
+  }
+
+  /** Calls are counted there. */
+  readFrom(counts: CallCounts): void {
+    this.#elsewhere = counts
   }
 
   register(registry: Registry): void {
@@ -96,22 +102,20 @@ export class CallMetrics implements CallObserver {
       registry,
       'etcd_network_client_grpc_received_bytes_total',
       'The total number of bytes received from grpc clients.',
-      () => this.#receivedBytes,
+      () => this.#elsewhere?.receivedBytes ?? this.#receivedBytes,
     )
     registerCounter(
       registry,
       'etcd_network_client_grpc_sent_bytes_total',
       'The total number of bytes sent to grpc clients.',
-      () => this.#sentBytes,
+      () => this.#elsewhere?.sentBytes ?? this.#sentBytes,
     )
   }
 
-  #counts(path: string, kind: Method['kind']): MethodCounts {
+  #counts(path: string, kind: Method['kind']): OwnCounts {
     let counts = this.#methods.get(path)
     if (counts === undefined) {
-      const [, service = '', method = ''] = path.split('/')
-      const labels = { grpc_type: GRPC_TYPES[kind], grpc_service: service, grpc_method: method }
-      counts = { labels, started: 0, received: 0, sent: 0, handled: [] }
+      counts = { path, kind, started: 0, received: 0, sent: 0, handled: [] }
       this.#methods.set(path, counts)
     }
     return counts
@@ -124,7 +128,8 @@ export class CallMetrics implements CallObserver {
     extraLabels: readonly string[],
     samples: (counts: MethodCounts) => [Record<string, string>, number][],
   ): void {
-    const methods = this.#methods
+    const allCounts = (): Iterable<MethodCounts> =>
+      this.#elsewhere?.byMethod() ?? this.#methods.values()
     const labelNames = ['grpc_type', 'grpc_service', 'grpc_method', ...extraLabels]
     const counter: Counter = new Counter({
       name,
@@ -133,15 +138,21 @@ export class CallMetrics implements CallObserver {
       registers: [registry],
       collect() {
         this.reset()
-        for (const counts of methods.values()) {
+        for (const counts of allCounts()) {
+          const common = labelsOf(counts)
           for (const [labels, value] of samples(counts)) {
-            this.inc({ ...counts.labels, ...labels }, value)
+            this.inc({ ...common, ...labels }, value)
           }
         }
       },
     })
     void counter
   }
+}
+
+function labelsOf({ path, kind }: MethodCounts): Record<string, string> {
+  const [, service = '', method = ''] = path.split('/')
+  return { grpc_type: GRPC_TYPES[kind], grpc_service: service, grpc_method: method }
 }
 
 /** A counter whose value is kept elsewhere as a plain number and read when scraped. */

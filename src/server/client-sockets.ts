@@ -3,8 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { Logger } from '../base/ports.ts'
-import type { Engine } from '../rpc/engine.ts'
-import { Listener, LISTENER_DEFAULTS } from '../rpc/listener.ts'
+import { requestListener } from '../rpc/http-exchange.ts'
+import { LISTENER_DEFAULTS } from '../rpc/listener.ts'
+import type { Wire, WireListener } from '../rpc/wire.ts'
 import type { Config } from './config.ts'
 import type { HttpApi } from './http.ts'
 import type { ServerUrl } from './server-url.ts'
@@ -15,12 +16,14 @@ export type OpenedSockets =
   | { readonly ok: false; readonly message: string }
 
 export class ClientSockets {
-  readonly #listeners: Listener[] = []
+  readonly #wire: Wire
+  readonly #listeners: WireListener[] = []
   readonly #metricsServers: HttpServer[] = []
   readonly #logger: Logger
   readonly #addresses: readonly string[]
 
-  private constructor(config: Config, logger: Logger) {
+  private constructor(config: Config, wire: Wire, logger: Logger) {
+    this.#wire = wire
     this.#logger = logger
     this.#addresses = config.listenClientUrls.map(address)
   }
@@ -28,24 +31,18 @@ export class ClientSockets {
   /** Takes the addresses. Monitors are served from now on, clients wait until `serve`. */
   static async open(
     config: Config,
-    engine: Engine,
+    wire: Wire,
     http: HttpApi,
     logger: Logger,
   ): Promise<OpenedSockets> {
-    const sockets = new ClientSockets(config, logger)
+    const sockets = new ClientSockets(config, wire, logger)
     for (const url of config.listenMetricsUrls) {
       const failure = await sockets.#listenForMetrics(url, http)
       if (failure !== undefined) return { ok: false, message: failure }
       logger.info('serving metrics', { address: address(url) })
     }
     for (const url of config.listenClientUrls) {
-      const failure = await sockets.#listenForClients(
-        url,
-        config.listenClientUrls.length,
-        engine,
-        http,
-        logger,
-      )
+      const failure = await sockets.#listenForClients(url, config.listenClientUrls.length)
       if (failure !== undefined) return { ok: false, message: failure }
     }
     return { ok: true, sockets }
@@ -65,30 +62,19 @@ export class ClientSockets {
       server.closeAllConnections()
     }
     await Promise.all(this.#listeners.map((listener) => listener.close(graceMs)))
+    await this.#wire.end()
   }
 
-  async #listenForClients(
-    url: ServerUrl,
-    listeners: number,
-    engine: Engine,
-    http: HttpApi,
-    logger: Logger,
-  ): Promise<string | undefined> {
-    const options = {
-      engine,
-      logger,
-      onRequest: http.handle.bind(http),
-      isHeld: true,
-      limits: { maxConnections: connectionsMax(openFilesLimit(), listeners) },
-    }
-    const listening = await Listener.listen({ host: bindHost(url), port: url.port }, options)
+  async #listenForClients(url: ServerUrl, listeners: number): Promise<string | undefined> {
+    const limits = { maxConnections: connectionsMax(openFilesLimit(), listeners) }
+    const listening = await this.#wire.listen({ host: bindHost(url), port: url.port }, limits)
     if (!listening.ok) return bindFailure(url, listening.code, 'listen-client-urls')
     this.#listeners.push(listening.listener)
     return undefined
   }
 
   #listenForMetrics(url: ServerUrl, http: HttpApi): Promise<string | undefined> {
-    const server = createServer((request, response) => http.handle(request, response))
+    const server = createServer(requestListener((method, target) => http.answer(method, target)))
     this.#metricsServers.push(server)
     return new Promise((resolve) => {
       server.once('error', (error: NodeJS.ErrnoException) => {

@@ -50,6 +50,8 @@ export interface Config {
   readonly maxTxnOps: number
   readonly maxConcurrentStreams: number
   readonly grpcEngine: Settings['grpc-engine']
+  /** Client connections are served in a thread of their own. */
+  readonly rpcThread: boolean
   /** Undefined for the engine's default. */
   readonly grpcKeepaliveMinTimeMs: number | undefined
   readonly grpcKeepaliveIntervalMs: number | undefined
@@ -270,6 +272,7 @@ function toConfig(settings: Settings, given: Given, warnings: string[]): Config 
     maxTxnOps: settings['max-txn-ops'],
     maxConcurrentStreams: settings['max-concurrent-streams'] || UNLIMITED_STREAMS,
     grpcEngine: settings['grpc-engine'],
+    rpcThread: settings['rpc-thread'],
     grpcKeepaliveMinTimeMs: positive(settings['grpc-keepalive-min-time']),
     grpcKeepaliveIntervalMs: positive(settings['grpc-keepalive-interval']),
     grpcKeepaliveTimeoutMs: positive(settings['grpc-keepalive-timeout']),

@@ -3,6 +3,7 @@
  * the environment, the config file and the help text are all read off it.
  */
 
+import type { EngineName } from '../rpc/engines.ts'
 import { parseDurationMs } from './durations.ts'
 import { parseUrls, type ServerUrl } from './server-url.ts'
 import { parseBoolean } from './unsupported-flags.ts'
@@ -26,7 +27,7 @@ export interface Flag<T> {
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'] as const
 export const LOG_FORMATS = ['auto', 'json', 'console'] as const
-export const GRPC_ENGINES = ['native', 'grpc-js'] as const
+export const GRPC_ENGINES: readonly EngineName[] = ['native', 'grpc-js']
 export const CLUSTER_STATES = ['new', 'existing'] as const
 export const COMPACTION_MODES = ['periodic', 'revision'] as const
 
@@ -226,6 +227,13 @@ export const FLAGS = {
     default: 'native',
     description: 'what serves the gRPC calls: native, or grpc-js, the slower reference',
     parse: oneOf(GRPC_ENGINES),
+  },
+  'rpc-thread': {
+    group: 'Limits',
+    placeholder: BOOLEAN_PLACEHOLDER,
+    default: 'false',
+    description: 'serve client connections in a thread of their own: for many clients at once',
+    parse: boolean,
   },
   'grpc-keepalive-min-time': {
     group: 'Limits',

@@ -1,7 +1,7 @@
 /** The HTTP/1.1 side of the client port: health, version and metrics. Paths and bodies as etcd's. */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../base/ports.ts'
+import type { HttpReply } from '../rpc/http-exchange.ts'
 import type { Membership } from './membership.ts'
 import { LIVEZ_CHECKS, READYZ_CHECKS, type CheckName, type Health } from './health.ts'
 import type { Metrics } from './metrics.ts'
@@ -39,23 +39,23 @@ export class HttpApi {
     ])
   }
 
-  /** A request listener for node:http. Never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
-    this.#reply(request)
-      .then((reply) => send(response, request, reply))
-      .catch((error: unknown) => {
-        this.#logger.error('HTTP request failed', { url: request.url, error })
-        send(response, request, { status: 500, body: 'Internal Server Error\n', contentType: TEXT })
-      })
+  /** Never rejects. */
+  async answer(method: string, url: string): Promise<HttpReply> {
+    try {
+      return toHttp(await this.#reply(method, url))
+    } catch (error) {
+      this.#logger.error('HTTP request failed', { url, error })
+      return toHttp({ status: 500, body: 'Internal Server Error\n', contentType: TEXT })
+    }
   }
 
-  async #reply(request: IncomingMessage): Promise<Reply> {
-    const { pathname, searchParams } = splitUrl(request.url ?? '/')
+  async #reply(method: string, url: string): Promise<Reply> {
+    const { pathname, searchParams } = splitUrl(url)
     const handler = this.#routes.get(pathname)
     if (handler === undefined) {
       return { status: 404, body: '404 page not found\n', contentType: TEXT }
     }
-    if (request.method !== 'GET' && !(request.method === 'HEAD' && pathname === '/metrics')) {
+    if (method !== 'GET' && !(method === 'HEAD' && pathname === '/metrics')) {
       return { status: 405, body: 'Method Not Allowed\n', contentType: TEXT }
     }
     return handler(searchParams)
@@ -127,12 +127,11 @@ function splitUrl(url: string): { pathname: string; searchParams: URLSearchParam
     : { pathname: url.slice(0, mark), searchParams: new URLSearchParams(url.slice(mark + 1)) }
 }
 
-function send(response: ServerResponse, request: IncomingMessage, reply: Reply): void {
-  response.writeHead(reply.status, {
-    'content-type': reply.contentType,
+function toHttp({ status, body, contentType }: Reply): HttpReply {
+  const headers = {
+    'content-type': contentType,
     'x-content-type-options': 'nosniff',
-    ...(reply.status === 405 ? { allow: 'GET' } : {}),
-    'content-length': Buffer.byteLength(reply.body),
-  })
-  response.end(request.method === 'HEAD' ? undefined : reply.body)
+    ...(status === 405 ? { allow: 'GET' } : {}),
+  }
+  return { status, headers, body }
 }

@@ -12,13 +12,14 @@ import { queryCluster } from '../peer/cluster-query.ts'
 import type { Transport } from '../peer/ports.ts'
 import { TcpTransport } from '../peer/tcp-transport.ts'
 import { SERVICES } from '../rpc/codec/etcdserverpb.ts'
-import type { Engine, EngineOptions } from '../rpc/engine.ts'
-import { GrpcJsEngine } from '../rpc/grpc-js-engine.ts'
-import { NativeEngine } from '../rpc/native/native-engine.ts'
+import { WireThread } from '../rpc/bridge/wire-thread.ts'
+import { newEngine, type EngineSettings } from '../rpc/engines.ts'
+import { LocalWire, type Wire } from '../rpc/wire.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
 import { openRaftLogStore } from '../storage/raft-log-store.ts'
 import { openStateStore } from '../storage/state-store.ts'
 import { bootstrap, type OpenedStorage } from './bootstrap.ts'
+import { METADATA_NAMES } from './call-guard.ts'
 import { bindHost, ClientSockets } from './client-sockets.ts'
 import type { Config } from './config.ts'
 import type { Log } from './logger.ts'
@@ -85,8 +86,8 @@ export class Member {
     peerMetrics.register(server.metrics.registry)
     // Those of the process: it is this member's alone.
     collectDefaultMetrics({ register: server.metrics.registry })
-    const engine = newEngine(config, log, server)
-    const sockets = await ClientSockets.open(config, engine, server.http, log.logger('rpc'))
+    const wire = newWire(config, log, server, ends)
+    const sockets = await ClientSockets.open(config, wire, server.http, log.logger('rpc'))
     if (!sockets.ok) return sockets
     await server.start()
     sockets.sockets.serve()
@@ -134,11 +135,31 @@ function serverOptions(
   }
 }
 
-function newEngine(config: Config, log: Log, server: Server): Engine {
+function newWire(config: Config, log: Log, server: Server, ends: MemberEnds): Wire {
+  const { grpcEngine: engine, rpcThread } = config
+  const logger = log.logger('rpc')
+  const methods = server.methods()
+  const answerHttp = server.http.answer.bind(server.http)
+  const engineSettings = engineSettingsOf(config)
+  const { calls } = server.metrics
+  if (!rpcThread) {
+    const options = { ...engineSettings, logger, observer: calls }
+    return new LocalWire({ engine: newEngine(engine, methods, options), answerHttp, logger })
+  }
+  const wire = new WireThread({
+    settings: { engine, engineSettings, metadataNames: METADATA_NAMES },
+    methods,
+    answerHttp,
+    logger,
+    onFatal: ends.onFatal,
+  })
+  calls.readFrom(wire.counts)
+  return wire
+}
+
+function engineSettingsOf(config: Config): EngineSettings {
   const { grpcKeepaliveIntervalMs, grpcKeepaliveTimeoutMs, grpcKeepaliveMinTimeMs } = config
-  const options: EngineOptions = {
-    logger: log.logger('rpc'),
-    observer: server.metrics.calls,
+  return {
     maxReceiveBytes: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
     maxConcurrentStreams: config.maxConcurrentStreams,
     services: SERVICES,
@@ -146,9 +167,6 @@ function newEngine(config: Config, log: Log, server: Server): Engine {
     ...(grpcKeepaliveTimeoutMs && { keepaliveTimeoutMs: grpcKeepaliveTimeoutMs }),
     ...(grpcKeepaliveMinTimeMs && { keepaliveMinTimeMs: grpcKeepaliveMinTimeMs }),
   }
-  return config.grpcEngine === 'native'
-    ? new NativeEngine(server.methods(), options)
-    : new GrpcJsEngine(server.methods(), options)
 }
 
 type OpenedStorageResult =

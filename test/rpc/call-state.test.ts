@@ -24,11 +24,7 @@ function newState(): {
     onSent: () => undefined,
     onFinished: (_path: string, _kind: string, code: number) => void ends.push(code),
   }
-  const state = new CallState(METHOD, {
-    logger: recordingLogger(log),
-    observer,
-    maxReceiveBytes: 1,
-  })
+  const state = new CallState(METHOD, { logger: recordingLogger(log), observer })
   return { state, log, ends }
 }
 

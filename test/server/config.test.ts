@@ -95,6 +95,7 @@ describe('without any setting', () => {
         maxTxnOps: 128,
         maxConcurrentStreams: 4294967295,
         grpcEngine: 'native',
+        rpcThread: false,
         grpcKeepaliveMinTimeMs: 5000,
         grpcKeepaliveIntervalMs: 7_200_000,
         grpcKeepaliveTimeoutMs: 20_000,

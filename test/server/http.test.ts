@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { beforeEach, describe, expect, test } from 'vitest'
 
 import { AlarmType } from '../../src/rpc/codec/etcdserverpb.ts'
+import { requestListener } from '../../src/rpc/http-exchange.ts'
 import { Alarms } from '../../src/server/alarms.ts'
 import type { Applier } from '../../src/server/applier.ts'
 import { Health } from '../../src/server/health.ts'
@@ -57,7 +58,10 @@ class Situation {
         end: (body = '') => resolve({ status, headers, body }),
       }
       const request = { url, method } as unknown as IncomingMessage
-      this.#api.handle(request, response as unknown as ServerResponse)
+      requestListener((asked, target) => this.#api.answer(asked, target))(
+        request,
+        response as unknown as ServerResponse,
+      )
     })
   }
 

@@ -55,6 +55,7 @@ export function programOf(found: Found): Program {
 /**
  * The command line that starts a node: the built server under the Node that runs the tests, or the
  * program or script named by QUORATE_TEST_SERVER (a real etcd, to check the tests themselves).
+ * QUORATE_TEST_FLAGS may add flags, for example `--rpc-thread=true`.
  */
 export function serverCommand(): readonly [program: string, ...args: string[]] {
   const override = process.env['QUORATE_TEST_SERVER']
@@ -64,7 +65,8 @@ export function serverCommand(): readonly [program: string, ...args: string[]] {
   if (!existsSync(entry)) {
     throw new Error(`${entry} is missing: build the server first (npm run build)`)
   }
-  return [process.execPath, entry]
+  const flags = (process.env['QUORATE_TEST_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '')
+  return [process.execPath, entry, ...flags]
 }
 
 function find(name: string, variable: string, versionArgs: string[], pattern: RegExp): Found {

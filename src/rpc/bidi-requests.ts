@@ -3,7 +3,7 @@
  * wait here, and the client is given no more room to send.
  */
 
-import type { RequestStream } from '../engine.ts'
+import type { RequestStream } from './engine.ts'
 
 /** The call that the requests belong to. */
 export interface BidiHost {
