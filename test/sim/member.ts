@@ -5,7 +5,7 @@ import type { RawNode } from '../../src/raft/raw-node.ts'
 import type { MemberId } from '../../src/raft/types.ts'
 import type { RaftStatus } from '../../src/raft/status.ts'
 import { bootstrap, type OpenedStorage } from '../../src/server/bootstrap.ts'
-import type { FoundingMember, Origin } from '../../src/server/join.ts'
+import type { Origin } from '../../src/server/join.ts'
 import type { Member as ClusterMember } from '../../src/server/membership.ts'
 import { PeerGateway } from '../../src/server/peer-gateway.ts'
 import { Server } from '../../src/server/server.ts'
@@ -13,7 +13,6 @@ import type { Transport } from '../../src/peer/ports.ts'
 import type { StorageFailure } from '../../src/storage/ports.ts'
 import { openRaftLogStore } from '../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../src/storage/state-store.ts'
-import { CLUSTER_ID } from '../server/support/member.ts'
 import { bootstrapOptions, serverOptions, TestServer } from '../server/support/test-server.ts'
 import type { Census } from './census.ts'
 import { Draws } from './draws.ts'
@@ -21,6 +20,7 @@ import { SimDisk } from './disk.ts'
 import { LOG, SimFiles, STATE, type DiskPoint, type Phase } from './files.ts'
 import type { Invariants } from './invariants.ts'
 import type { SimNetwork } from './network.ts'
+import { peerUrlOf } from './origin.ts'
 import type { Plan } from './plan.ts'
 import type { Timeline } from './timeline.ts'
 import { Owner, type World } from './world.ts'
@@ -500,28 +500,4 @@ export class SimMember {
     this.#transport = undefined
     this.#mourn()
   }
-}
-
-export function peerUrlOf(number: number): string {
-  return `http://p:${number}`
-}
-
-export function founders(count: number): FoundingMember[] {
-  return Array.from({ length: count }, (_, i) => ({
-    id: memberId(i + 1),
-    name: `m${i + 1}`,
-    peerUrls: [peerUrlOf(i + 1)],
-  }))
-}
-
-export function memberId(number: number): MemberId {
-  return number.toString(16).padStart(16, '0')
-}
-
-export function foundedOrigin(id: MemberId, members: readonly FoundingMember[]): Origin {
-  return { ok: true, type: 'founded', clusterId: CLUSTER_ID, memberId: id, members }
-}
-
-export function joinedOrigin(id: MemberId, members: readonly ClusterMember[]): Origin {
-  return { ok: true, type: 'joined', clusterId: CLUSTER_ID, memberId: id, members }
 }
