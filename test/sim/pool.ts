@@ -3,8 +3,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { runJob, type Job, type JobResult } from './worker.ts'
 
-/** A schedule that takes so long does not come to its end. */
-const PATIENCE_MS = 300_000
+/** A schedule that takes so long, instead of seconds, does not end, however busy the machine is. */
+const PATIENCE_MS = 1_800_000
 /** Less time goes into collecting what is young and dead. */
 const NODE_ARGS = ['--max-semi-space-size=32', '--enable-source-maps']
 
