@@ -63,7 +63,10 @@ export class BidiRequests implements RequestStream<unknown> {
     this.#waiting.push(Buffer.from(bytes))
   }
 
-  /** `flowBytes` came in; they are credited when nothing waits any more. */
+  /**
+   * `flowBytes` came in; they are credited when nothing waits any more. A handler may have paused at
+   * the last message there is, so that it is the credit alone that waits.
+   */
   account(flowBytes: number): void {
     if (this.#isFlowing) this.#host.credit(flowBytes)
     else this.#waitingCredit += flowBytes
@@ -108,7 +111,8 @@ export class BidiRequests implements RequestStream<unknown> {
 
   /** Never inside of `resume`: its caller is in the middle of something. */
   #plan(): void {
-    if (this.#isPlanned || (this.#waiting.length === 0 && !this.#hasEnded)) return
+    const isIdle = this.#waiting.length === 0 && this.#waitingCredit === 0 && !this.#hasEnded
+    if (this.#isPlanned || isIdle) return
     this.#isPlanned = true
     queueMicrotask(() => {
       this.#isPlanned = false

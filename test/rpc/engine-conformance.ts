@@ -491,6 +491,30 @@ export function engineConformance(name: string, factory: EngineFactory): void {
       })
     })
 
+    describe('room for requests', () => {
+      test('does not run out for a handler that pauses at every one', async () => {
+        const method = defineBidi('/test.Text/Bidi', TEXT_CODEC, (requests, responses) => {
+          requests.onMessage((text) => {
+            requests.pause()
+            setImmediate(() => {
+              requests.resume()
+              responses.send(String(text.length))
+            })
+          })
+        })
+        const { client } = bind(await serve([method]))
+        const stream = client().bidi('/test.Text/Bidi')
+        stream.on('error', () => undefined)
+        // Each fills a frame, and together they are more than a stream's window.
+        const text = Buffer.alloc(16 * 1024 - 5, 'x')
+        for (let i = 0; i < 100; i++) {
+          stream.write(text)
+          await once(stream, 'data')
+        }
+        stream.cancel()
+      })
+    })
+
     describe('bad requests', () => {
       test('unknown methods and services are UNIMPLEMENTED in the words of Go', async () => {
         const { client } = bind(
