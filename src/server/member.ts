@@ -26,7 +26,8 @@ import type { Log } from './logger.ts'
 import { identityBySettings, resolveOrigin, type ClusterAnswer } from './join.ts'
 import { PeerGateway } from './peer-gateway.ts'
 import { PeerMetrics } from './peer-metrics.ts'
-import { Server, type ServerOptions } from './server.ts'
+import { Server } from './server.ts'
+import { GRPC_OVERHEAD_BYTES, type ServerOptions } from './server-options.ts'
 
 export type StartedMember =
   | { readonly ok: true; readonly member: Member }
@@ -45,8 +46,6 @@ export interface MemberEnds {
 
 /** How long calls in flight may take to end when the member stops. */
 const DRAIN_LIMIT_MS = 700
-/** What a message may weigh beyond the request in it, as etcd allows. */
-const GRPC_OVERHEAD_BYTES = 512 * 1024
 
 const CLOCK = { nowMs: () => performance.now() }
 const RANDOM = { below: (bound: number) => randomInt(bound) }

@@ -7,12 +7,8 @@
  *               raft node ◄─► peers ◄─► transport                    (the other members)
  */
 
-import type { Clock, Logger, Random } from '../base/ports.ts'
-import { LeaseIds } from '../lease/lease-ids.ts'
 import type { Commit } from '../mvcc/store.ts'
 import { WatchHub } from '../mvcc/watch-hub.ts'
-import type { WatchLimits } from '../mvcc/watch-limits.ts'
-import type { Transport } from '../peer/ports.ts'
 import {
   NO_MEMBER,
   type ConfChange,
@@ -21,12 +17,12 @@ import {
   type MemberId,
 } from '../raft/types.ts'
 import type { Method } from '../rpc/engine.ts'
-import { AutoCompactor, type AutoCompaction } from './auto-compactor.ts'
 import { Applier } from './applier.ts'
+import { AutoCompactor } from './auto-compactor.ts'
 import type { Bootstrapped, OpenedStorage } from './bootstrap.ts'
 import { CallGuard } from './call-guard.ts'
+import { ClientServices } from './client-services.ts'
 import { Compactor } from './compactor.ts'
-import type { ErrorName } from './errors.ts'
 import { Health } from './health.ts'
 import { HttpApi } from './http.ts'
 import { Leadership } from './leadership.ts'
@@ -38,72 +34,22 @@ import { Peers } from './peers.ts'
 import { firstRequestId, Proposer, type ProposedRequest } from './proposer.ts'
 import { RaftNode } from './raft-node.ts'
 import { ReadIndex } from './read-index.ts'
-import { Recipes } from './recipes.ts'
 import { Reconfiguration } from './reconfiguration.ts'
 import { Removal } from './removal.ts'
 import { ResponseHeaders } from './response-header.ts'
-import { ClusterService } from './services/cluster.ts'
-import { healthMethods } from './services/health.ts'
-import { KvService } from './services/kv.ts'
-import { LeaseService } from './services/lease.ts'
-import { MaintenanceService } from './services/maintenance.ts'
-import { WatchService } from './services/watch.ts'
+import type { ServerOptions } from './server-options.ts'
 import { SlicedReads } from './sliced-reads.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { Startup } from './startup.ts'
 import { StateGuard, type StateGuardPorts } from './state-guard.ts'
 import { TimeoutCause } from './timeout-cause.ts'
-import { delay } from './turn.ts'
 import { WatchFeeder } from './watch-feeder.ts'
-
-export interface ServerOptions {
-  readonly name: string
-  readonly clientUrls: readonly string[]
-  readonly heartbeatMs: number
-  readonly electionMs: number
-  readonly snapshotCount: number
-  /** Log entries kept behind a checkpoint for members that lag. */
-  readonly snapshotCatchUpEntries: number
-  readonly autoCompaction: AutoCompaction | undefined
-  readonly strictReconfigCheck: boolean
-  readonly maxLearners: number
-  /** Elections of a member that has just started come sooner. */
-  readonly initialElectionTickAdvance: boolean
-  /** Infinity for none. */
-  readonly quotaBytes: number
-  readonly maxRequestBytes: number
-  readonly maxTxnOps: number
-  /** Time between two progress notifications of a watch; 10 minutes when absent. */
-  readonly watchProgressNotifyIntervalMs?: number
-  /** What watching may cost; the defaults of `mvcc/watch-limits` when absent. */
-  readonly watchLimits?: WatchLimits
-  /** Where the response of a watch that takes fragments is cut; a request's size when absent. */
-  readonly watchFragmentBytes?: number
-  /** Time between two checkpoints of what a long lease has left; 5 minutes when absent. */
-  readonly leaseCheckpointIntervalMs?: number
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  /** Wall time at start, in milliseconds: ids of leases begin with it. */
-  readonly startWallMs: number
-  /** Milliseconds since 1970. */
-  readonly wallMs: () => number
-  /** To the other members. Its events go to `Server.peers`. */
-  readonly transport: Transport
-  /** Called when the cluster has removed this member for good: it is to be stopped. */
-  readonly onRemoved: () => void
-  /** Called while there is no leader yet, when all others turn out to be of another cluster. */
-  readonly onForeign: () => void
-}
 
 /** As etcd: a request may take this long beside two elections. */
 const REQUEST_BASE_TIMEOUT_MS = 5000
 /** How long a member that stops waits for another one to lead. */
 const HAND_OVER_LIMIT_MS = 500
-const WATCH_PROGRESS_NOTIFY_MS = 600_000
-/** Beyond max-request-bytes, as etcd allows for gRPC: where fragments are cut. */
-const GRPC_OVERHEAD_BYTES = 512 * 1024
 const LEASE_CHECKPOINT_MS = 300_000
 
 export class Server {
@@ -122,17 +68,13 @@ export class Server {
   readonly #startup: Startup
   readonly #removal: Removal
   readonly #autoCompactor: AutoCompactor | undefined
-  readonly #cluster: ClusterService
+  readonly #services: ClientServices
   readonly #applier: Applier
   readonly #proposer: Proposer
   readonly #readIndex: ReadIndex
   readonly #leaseLoop: LeaseLoop
   readonly #watchHub: WatchHub
   readonly #watchFeeder: WatchFeeder
-  readonly #watch: WatchService
-  readonly #kv: KvService
-  readonly #lease: LeaseService
-  readonly #recipes: Recipes
   readonly #snapshotter: Snapshotter
   readonly #compactor: Compactor
   readonly #spaceGuard: SpaceGuard
@@ -173,13 +115,6 @@ export class Server {
       timeoutError: (startMs) => this.#timeoutCause.of(startMs),
     })
     this.#readIndex = new ReadIndex(this.#readSource(), clock, requestTimeoutMs)
-    this.#watch = new WatchService(this.#watchHub, this.#headers, {
-      fragmentBytes: options.watchFragmentBytes ?? options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-      progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs ?? WATCH_PROGRESS_NOTIFY_MS,
-      electionMs: options.electionMs,
-      clock,
-      random: options.random,
-    })
     this.#leaseLoop = this.#newLeaseLoop(requestTimeoutMs)
     this.#snapshotter = new Snapshotter(
       this.#applier,
@@ -202,13 +137,10 @@ export class Server {
       () => storage.state.bytesInUse,
       options.quotaBytes,
     )
-    this.#kv = this.#newKvService()
-    this.#lease = this.#newLeaseService()
-    this.#recipes = this.#newRecipes()
     const health = new Health(this.#applier, this.#raftNode, this.#readIndex)
     this.http = new HttpApi(health, this.metrics, this.#applier.membership, logger)
     this.#reconfiguration = this.#newReconfiguration(memberId)
-    this.#cluster = this.#newClusterService(requestTimeoutMs)
+    this.#services = this.#newServices(requestTimeoutMs)
     this.#stateGuard = new StateGuard(this.#parts())
     this.#startup = this.#newStartup(member.lastIndex)
     this.#removal = this.#newRemoval()
@@ -237,31 +169,9 @@ export class Server {
     this.peers.onCaughtUp()
   }
 
+  /** All that clients may call. */
   methods(): Method[] {
-    const { quotaBytes, logger, clock } = this.#options
-    const maintenance = new MaintenanceService({
-      applier: this.#applier,
-      raftNode: this.#raftNode,
-      proposer: this.#proposer,
-      state: this.#storage.state,
-      headers: this.#headers,
-      logger,
-      quotaBytes,
-      reads: this.#reads,
-      measureHash: measureSeconds(clock, this.metrics.hashRevision),
-      measureDefragment: measureSeconds(clock, this.metrics.defragment),
-      transferLeadership: (to) => this.#leadership.transferTo(to),
-    })
-    const methods = [
-      ...this.#kv.methods(),
-      ...this.#lease.methods(),
-      ...this.#cluster.methods(),
-      ...maintenance.methods(),
-      ...this.#watch.methods(),
-      ...this.#recipes.methods(),
-      ...healthMethods(),
-    ]
-    return methods.map((method) => this.#guard.guard(method))
+    return this.#services.methods().map((method) => this.#guard.guard(method))
   }
 
   /** Lets another member lead first, so that the cluster goes on without an election timeout. */
@@ -271,8 +181,7 @@ export class Server {
 
   /** Ends what would never end by itself, so that the calls in flight can run out. */
   endStreams(): void {
-    this.#watch.stop()
-    this.#recipes.stop()
+    this.#services.endStreams()
   }
 
   /** After the listeners are closed: nobody asks any more. A last checkpoint makes restarts short. */
@@ -343,9 +252,7 @@ export class Server {
     this.#proposer.offerHeld()
     this.#readIndex.expire()
     this.#leadership.tick()
-    const hasLeader = this.#raftNode.leader !== NO_MEMBER
-    this.#watch.tick(hasLeader)
-    this.#recipes.tick(hasLeader)
+    this.#services.tick(this.#raftNode.leader !== NO_MEMBER)
     this.#leaseLoop.tick()
     this.#stateGuard.tick()
     this.#autoCompactor?.tick(this.#options.clock.nowMs())
@@ -414,49 +321,27 @@ export class Server {
     }
   }
 
-  #newKvService(): KvService {
-    const { store, alarms } = this.#applier
-    const { maxTxnOps, maxRequestBytes } = this.#options
+  #newServices(requestTimeoutMs: number): ClientServices {
     const parts = {
-      store,
-      alarms,
+      applier: this.#applier,
+      raftNode: this.#raftNode,
+      leadership: this.#leadership,
+      peers: this.peers,
       proposer: this.#proposer,
       readIndex: this.#readIndex,
+      reads: this.#reads,
+      leaseLoop: this.#leaseLoop,
+      watchHub: this.#watchHub,
       compactor: this.#compactor,
       spaceGuard: this.#spaceGuard,
+      reconfiguration: this.#reconfiguration,
+      state: this.#storage.state,
       headers: this.#headers,
+      metrics: this.metrics,
       operations: this.#operations,
-      reads: this.#reads,
+      isStopped: () => this.#isStopped,
     }
-    return new KvService(parts, { maxTxnOps, maxRequestBytes })
-  }
-
-  #newLeaseService(): LeaseService {
-    const { store, leases } = this.#applier
-    return new LeaseService({
-      store,
-      leases,
-      loop: this.#leaseLoop,
-      ids: new LeaseIds(this.#headers.memberId, this.#options.startWallMs),
-      proposer: this.#proposer,
-      spaceGuard: this.#spaceGuard,
-      headers: this.#headers,
-    })
-  }
-
-  #newRecipes(): Recipes {
-    const { clock, electionMs } = this.#options
-    return new Recipes({
-      store: this.#applier.store,
-      hub: this.#watchHub,
-      kv: this.#kv,
-      lease: this.#lease,
-      leases: this.#leaseLoop,
-      proposer: this.#proposer,
-      headers: this.#headers,
-      clock,
-      electionMs,
-    })
+    return new ClientServices(parts, this.#options, requestTimeoutMs)
   }
 
   #newLeaseLoop(timeoutMs: number): LeaseLoop {
@@ -487,7 +372,7 @@ export class Server {
     this.peers.start({
       renew: (lease) => this.#leaseLoop.renewForMember(lease),
       remaining: (lease) => this.#leaseLoop.remainingForMember(lease),
-      promote: (memberId) => this.#cluster.promote(memberId),
+      promote: (memberId) => this.#services.cluster.promote(memberId),
       compareState: (point) => this.#stateGuard.compare(point),
     })
   }
@@ -538,28 +423,6 @@ export class Server {
       clock,
     }
     return new Reconfiguration(ports, { memberId, strict: strictReconfigCheck })
-  }
-
-  #newClusterService(timeoutMs: number): ClusterService {
-    const { clock, logger, wallMs, maxLearners, heartbeatMs } = this.#options
-    const parts = {
-      logger,
-      membership: this.#applier.membership,
-      reconfiguration: this.#reconfiguration,
-      proposer: this.#proposer,
-      readIndex: this.#readIndex,
-      headers: this.#headers,
-      clock,
-      wallMs,
-      leader: () => this.#raftNode.leader,
-      forwardPromote: (leader: MemberId, id: MemberId) => this.peers.calls.promote(leader, id),
-      onPromotion: (error: ErrorName | undefined) => this.metrics.countPromotion(error),
-      pause: async () => {
-        await delay(heartbeatMs)
-        return !this.#isStopped
-      },
-    }
-    return new ClusterService(parts, { maxLearners, timeoutMs })
   }
 
   /** What several of the parts are made of. */
@@ -625,7 +488,7 @@ export class Server {
       identity: this.#headers,
       operations: this.#operations,
       watchHub: this.#watchHub,
-      watch: this.#watch,
+      watch: this.#services.watch,
       quotaBytes: this.#options.quotaBytes,
     })
   }

@@ -17,7 +17,7 @@ import {
   remove,
   timeToLive,
 } from './support/client.ts'
-import type { ServerOptions } from '../../src/server/server.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
 import { etcdError } from '../../src/server/errors.ts'
 import { Call, Caller } from './support/recipe-bench.ts'
 import { k, rangeRequest } from './support/requests.ts'

@@ -2,7 +2,8 @@
 
 import { performance } from 'node:perf_hooks'
 import { bootstrap } from '../../src/server/bootstrap.ts'
-import { Server, type ServerOptions } from '../../src/server/server.ts'
+import { Server } from '../../src/server/server.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
 import { MemoryRaftLogStore, MemoryLogDisk } from '../../src/storage/memory-raft-log-store.ts'
 import { MemoryStateDisk, MemoryStateStore } from '../../src/storage/memory-state-store.ts'
 import { SOLO_TRANSPORT } from './solo-transport.ts'

@@ -10,7 +10,7 @@ import type {
 import type { LockResponseInput } from '../../../src/rpc/codec/v3lockpb.ts'
 import type { CallContext, ResponseStream } from '../../../src/rpc/engine.ts'
 import { StatusError } from '../../../src/rpc/status.ts'
-import type { ServerOptions } from '../../../src/server/server.ts'
+import type { ServerOptions } from '../../../src/server/server-options.ts'
 import { ManualClock } from './doubles.ts'
 import { bytes, k, putRequest, rangeRequest, text } from './requests.ts'
 import { newDisks, TestServer } from './test-server.ts'

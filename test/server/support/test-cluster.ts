@@ -9,7 +9,7 @@
  */
 
 import { afterEach, beforeEach, vi } from 'vitest'
-import type { ServerOptions } from '../../../src/server/server.ts'
+import type { ServerOptions } from '../../../src/server/server-options.ts'
 import { Server } from '../../../src/server/server.ts'
 import { MemoryNetwork, type MemoryScheduler } from '../../../src/peer/memory-network.ts'
 import type { Transport, TransportEvents } from '../../../src/peer/ports.ts'

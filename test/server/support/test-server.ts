@@ -8,7 +8,8 @@ import {
   type OpenedStorage,
 } from '../../../src/server/bootstrap.ts'
 import type { FoundingMember, Origin } from '../../../src/server/join.ts'
-import { Server, type ServerOptions } from '../../../src/server/server.ts'
+import { Server } from '../../../src/server/server.ts'
+import type { ServerOptions } from '../../../src/server/server-options.ts'
 import {
   MemoryLogDisk,
   openMemoryRaftLogStore,
