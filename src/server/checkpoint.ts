@@ -93,7 +93,7 @@ function tryUnpack(bytes: Uint8Array): unknown {
 
 type Fields<Type> = { readonly [Name in keyof Type]: unknown }
 
-/** Whether every field is of its kind, and history in order. What else they say together is not looked at. */
+/** Whether every field is of its kind, and history in order; nothing else that they say together. */
 function isCheckpoint(value: Fields<Checkpoint>): boolean {
   const { revision, compactedRevision, finishedCompactRevision, confState, membership } = value
   return (

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { Logger } from '../../src/base/ports.ts'
 import type * as WireThreadModule from '../../src/rpc/bridge/wire-thread.ts'
 import { defineUnary } from '../../src/rpc/engine.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -53,6 +54,13 @@ it('what its thread does not survive is fatal', async () => {
   const path = fileURLToPath(new URL('../../dist/rpc/bridge/wire-thread.js', import.meta.url))
   const { WireThread } = (await import(path)) as typeof WireThreadModule
   const silent = () => undefined
+  const stacks: string[] = []
+  const logger: Logger = {
+    debug: silent,
+    info: silent,
+    warn: silent,
+    error: (_message, fields = {}) => stacks.push((fields['error'] as Error).stack ?? ''),
+  }
   const codec = { decode: (bytes: Uint8Array) => bytes, encode: (bytes: Uint8Array) => bytes }
   const fatal = await new Promise<Error>((resolve) => {
     const wire = new WireThread({
@@ -63,10 +71,11 @@ it('what its thread does not survive is fatal', async () => {
       },
       methods: [defineUnary('/test.Text/Unary', codec, (bytes) => bytes)],
       answerHttp: () => Promise.reject(new Error('nobody asks')),
-      logger: { debug: silent, info: silent, warn: silent, error: silent },
+      logger,
       onFatal: resolve,
     })
     void wire.listen({ host: '127.0.0.1', port: -1 }, {})
   })
   expect(fatal.message).toMatch(/^the thread that serves the clients has ended: .*port/)
+  expect(stacks).toEqual([expect.stringContaining('listener.js')])
 })

@@ -8,6 +8,8 @@ import type { CallContext } from '../engine.ts'
 
 /** Then numbers are given anew. Calls in flight keep the caller that they came with. */
 export const CALLERS_KEPT = 4096
+/** One of more characters crosses with each call, by a number of its own: clients make them up. */
+const KEPT_LENGTH_MAX = 256
 
 const ABSENT = ''
 const PRESENT = '='
@@ -31,7 +33,9 @@ export class CallerNumbers {
       const value = context.metadata(name)
       caller += SEPARATOR + (value === undefined ? ABSENT : PRESENT + value)
     }
-    return this.#numbers.get(caller) ?? this.#add(caller)
+    if (caller.length <= KEPT_LENGTH_MAX) return this.#numbers.get(caller) ?? this.#add(caller)
+    this.#onNew(CALLERS_KEPT, Buffer.from(caller, 'latin1'))
+    return CALLERS_KEPT
   }
 
   #add(caller: string): number {

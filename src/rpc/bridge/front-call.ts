@@ -43,15 +43,11 @@ export class StreamProxy implements FrontCall {
   #isPaused = false
   /** Responses that the engine has taken, and the other side does not know of. */
   #takenBytes = 0
-  #isBlocked = false
 
   constructor(host: FrontHost, responses: ResponseStream<unknown>) {
     this.#host = host
     this.#responses = responses
-    responses.onDrain(() => {
-      this.#isBlocked = false
-      this.#tellTaken()
-    })
+    responses.onDrain(() => this.#tellTaken())
   }
 
   /** Once the other side knows the call by its number. */
@@ -63,9 +59,9 @@ export class StreamProxy implements FrontCall {
   }
 
   onMessage(bytes: Buffer): void {
-    this.#isBlocked = !this.#responses.send(bytes)
+    const hasRoom = this.#responses.send(bytes)
     this.#takenBytes += bytes.length + MESSAGE_BYTES
-    if (!this.#isBlocked && this.#takenBytes >= WINDOW_BYTES / 2) this.#tellTaken()
+    if (hasRoom && this.#takenBytes >= WINDOW_BYTES / 2) this.#tellTaken()
   }
 
   onStatus(code: number, text: Buffer): void {

@@ -117,6 +117,8 @@ export class WireThread implements Wire {
   #onEnded(error: Error | undefined): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    // Where it happened, which the sentence does not tell.
+    if (error !== undefined) this.#options.logger.error('the wire thread failed', { error })
     const reason = error === undefined ? '' : `: ${error.message}`
     this.#options.onFatal(new Error(`the thread that serves the clients has ended${reason}`))
   }

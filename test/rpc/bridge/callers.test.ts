@@ -54,6 +54,16 @@ test('however many callers there are, few are kept, and each call has its own', 
   expect(callers.length).toBe(CALLERS_KEPT)
 })
 
+test('however long the metadata of many callers is, little is kept', () => {
+  const { callers, numbers } = ends()
+  const version = (at: number): string => `${at} ${'x'.repeat(16_000)}`
+  for (let at = 0; at < 100; at++) {
+    const number = numbers.of(context('a:1', { version: version(at) }))
+    expect(callers[number]!.metadata('version')).toBe(version(at))
+  }
+  expect(callers.filter((caller) => caller !== undefined)).toHaveLength(1)
+})
+
 test('metadata that the bridge does not carry must not be asked for', () => {
   const { callers, numbers } = ends()
   const number = numbers.of(context('a:1'))
