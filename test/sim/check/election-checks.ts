@@ -100,10 +100,10 @@ class ElectionCheck {
   }
 
   #missed(name: string, after: number, before: number, at: number): Reign | undefined {
-    const compacted = this.#order.compactions.possibleAt(at)
+    // Where anything that was not heard may be compacted, it goes on with the present.
+    if (this.#order.compactions.possibleAt(at) > after) return undefined
     return this.#reignsOf(name).find(
-      ({ revision, kv }) =>
-        kv !== undefined && revision > after && revision < before && revision > compacted,
+      ({ revision, kv }) => kv !== undefined && revision > after && revision < before,
     )
   }
 
