@@ -203,7 +203,8 @@ class Run {
     await Promise.all(early.map(async ({ undo }) => await undo()))
     this.#lookForEnds(site)
     await site.mend()
-    for (const { fault, undo } of applied.filter((one) => isLate(one.fault))) {
+    // The newest first: a change of members needs those well that something has damaged since.
+    for (const { fault, undo } of applied.filter((one) => isLate(one.fault)).reverse()) {
       this.#note(`finish ${fault.name}`)
       await undo()
     }
