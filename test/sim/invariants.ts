@@ -50,6 +50,8 @@ export class Invariants {
   readonly promises: Promises
   readonly moments = new Moments()
   #committedIndex = 0
+  /** By the term of a member that knew it as committed, up to which index. */
+  readonly #committedIn = new Map<number, number>()
 
   constructor(
     world: World,
@@ -117,7 +119,7 @@ export class Invariants {
     if (role === 'leader') this.#onLeader(raw, owner)
     if (role === 'candidate') this.#onCandidate(id, term)
     for (const entry of ready.append?.entries ?? []) this.#onAppended(raw, entry, owner)
-    for (const entry of ready.committedEntries) this.#onCommitted(entry, owner)
+    for (const entry of ready.committedEntries) this.#onCommitted(entry, owner, term)
   }
 
   #onMessage(id: MemberId, message: Message, owner: Owner): void {
@@ -154,7 +156,9 @@ export class Invariants {
     } else if (other !== id) {
       this.#report('two-leaders', `${owner.name} and ${other} both lead in term ${term}`)
     }
-    const index = this.#committedIndex
+    // Leader completeness (Raft §5.4.3). Late votes may make a leader of a term that is long over.
+    const earlier = [...this.#committedIn].filter(([committedIn]) => committedIn < term)
+    const index = Math.max(0, ...earlier.map(([, upTo]) => upTo))
     const committed = this.#committed.get(index)
     const { firstIndex, lastIndex, voters, votersOutgoing } = raw.status()
     if (!voters.includes(id) && !votersOutgoing.includes(id)) {
@@ -226,7 +230,7 @@ export class Invariants {
     )
   }
 
-  #onCommitted(entry: Entry, owner: Owner): void {
+  #onCommitted(entry: Entry, owner: Owner, term: number): void {
     this.#same(
       this.#committed,
       entry.index,
@@ -236,6 +240,7 @@ export class Invariants {
       `committed entry ${entry.index}`,
     )
     this.#committedIndex = Math.max(this.#committedIndex, entry.index)
+    this.#committedIn.set(term, Math.max(this.#committedIn.get(term) ?? 0, entry.index))
   }
 
   #same<Key>(
