@@ -11,6 +11,8 @@ const CALL_TIMEOUT_MS = 3000
 
 /** Nobody told a newcomer about the cluster: it ends, as etcd's does, and is to be started again. */
 const NOBODY_ANSWERED = 'cannot fetch cluster info from peer urls'
+/** Another operator has added a member meanwhile: the list that it was started with is old. */
+const LIST_IS_OLD = 'member count is unequal'
 
 /** Adds a member and starts it. Resolves when it answers. */
 export async function addMember(
@@ -32,6 +34,7 @@ export async function addMember(
   cluster.launchJoining(member)
   await until(`${member.name} answers`, CHANGE_TIMEOUT_MS, async () => {
     if (member.endedByItself && member.output.includes(NOBODY_ANSWERED)) member.relaunch()
+    if (member.endedByItself && member.output.includes(LIST_IS_OLD)) cluster.launchJoining(member)
     const answer = await member.call('Maintenance.Status', {}, CALL_TIMEOUT_MS)
     if (!answer.ok) throw new Error(answer.message)
     return true

@@ -418,6 +418,8 @@ class OwnedSink implements SnapshotSink {
     this.#world = world
     this.#owner = owner
     this.#opened = within(world, owner, 'snapshot', async () => open())
+    // Whoever uses it hears of it; perhaps nobody does, when both members go.
+    this.#opened.catch(() => undefined)
   }
 
   write(records: readonly BackendRecord[]): Promise<void> {
