@@ -105,8 +105,9 @@ function leasesOf({ request }: Operation): bigint[] {
 
 class Collector {
   readonly id: bigint
-  /** What was called before may be about an earlier lease of the same id. */
-  readonly #bornAt: number
+  /** What was called before it was granted may be about an earlier lease of the same id. */
+  readonly #askedAt: number
+  readonly #grantedAt: number
   readonly #grant: Operation
   readonly #ttl: number
   readonly #renewals: Operation[] = []
@@ -121,7 +122,8 @@ class Collector {
   /** `isAgain`: the id had a life before. */
   constructor(id: bigint, grant: Operation, isAgain: boolean) {
     this.id = id
-    this.#bornAt = isAgain ? grant.calledAt : -Infinity
+    this.#askedAt = isAgain ? grant.calledAt : -Infinity
+    this.#grantedAt = isAgain ? grant.returnedAt : -Infinity
     this.#grant = grant
     const { request, outcome } = grant
     const asked = request.type === 'lease-grant' ? request.ttl : 0
@@ -132,10 +134,9 @@ class Collector {
 
   add(operation: Operation): void {
     const { request, outcome, calledAt, returnedAt, id } = operation
-    const isOfBefore = calledAt < this.#bornAt
     // What is over cannot have touched this life; a call under way may have.
-    if (isOfBefore && outcome.type !== 'unknown' && returnedAt < this.#bornAt) return
-    if (isOfBefore && request.type !== 'lease-revoke') {
+    if (outcome.type !== 'unknown' && returnedAt < this.#askedAt) return
+    if (calledAt < this.#grantedAt && request.type !== 'lease-revoke') {
       if (request.type === 'lease-keep-alive') this.#maybeRenewals.push(operation)
       return
     }
