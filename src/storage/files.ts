@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 
 import { isNotFound } from './fail-stop.ts'
 import { syncPath, syncTree } from './fsync.ts'
-import { findDamage } from './level-files.ts'
+import { extendLogFile, findDamage } from './level-files.ts'
 import { directoryBytes, openLevel } from './level.ts'
 import type { LevelOptions, OpenedLevel } from './level.ts'
 
@@ -26,6 +26,8 @@ export interface Files {
   openLevel(directory: string, options: LevelOptions): Promise<OpenedLevel>
   /** See level-files.ts. */
   findDamage(directory: string): Promise<string | undefined>
+  /** See level-files.ts. Only speed depends on it. */
+  extendLogFile(directory: string, bytes: number): Promise<void>
   /** Bytes of all files directly in it; 0 when it does not exist. */
   directoryBytes(directory: string): Promise<number>
   /** What it holds; nothing when it does not exist. */
@@ -44,6 +46,7 @@ export interface Files {
 export const REAL_FILES: Files = {
   openLevel,
   findDamage,
+  extendLogFile,
   directoryBytes,
   syncTree,
   names: (directory) =>

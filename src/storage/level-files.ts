@@ -8,7 +8,7 @@
  * Formats: LevelDB 1.20, doc/log_format.txt, doc/table_format.txt, db/version_edit.cc.
  */
 
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { crc32c } from './crc32c.ts'
@@ -42,6 +42,22 @@ export async function findDamage(directory: string): Promise<string | undefined>
     if (damage !== undefined) return `table ${name} is damaged: ${damage}`
   }
   return undefined
+}
+
+/**
+ * Makes the newest log file of an open database at least `bytes` long, zeros behind what is
+ * in it. Writes stay where they were going; a reader skips zeros as it skips the end of a file.
+ * Call while nobody writes half as much at once: a file that is longer than that is left alone.
+ */
+export async function extendLogFile(directory: string, bytes: number): Promise<void> {
+  const numbers = (await readdir(directory)).flatMap((name) =>
+    /^\d+\.log$/.test(name) ? [Number.parseInt(name, 10)] : [],
+  )
+  if (numbers.length === 0) return
+  const name = `${String(Math.max(...numbers)).padStart(6, '0')}.log`
+  const path = join(directory, name)
+  const { size } = await stat(path)
+  if (size < bytes / 2) await truncate(path, bytes)
 }
 
 /** Reads little-endian numbers and LevelDB's varints; `failed` when the bytes ran out. */

@@ -13,6 +13,7 @@ import type { LevelDatabase } from '../../src/storage/level.ts'
 import type { DiskSchedule } from '../../src/storage/memory-raft-log-store.ts'
 import type { StoreOptions } from '../../src/storage/ports.ts'
 import { decodeAnchor } from '../../src/storage/log-block.ts'
+import { readUint64 } from '../../src/storage/uint64.ts'
 import { Draws } from './draws.ts'
 import { ANCHOR_KEY, DurableLog, sequenceOf } from './durable-log.ts'
 import { LevelHandle, type LevelHost } from './level-handle.ts'
@@ -103,6 +104,8 @@ export class SimFiles {
         return { ok: true, db: handle as unknown as LevelDatabase }
       },
       findDamage: async () => undefined,
+      // Sizes of files are nothing that its databases have.
+      extendLogFile: async () => undefined,
       directoryBytes: async (directory) => {
         let bytes = 0
         for (const [key, value] of this.#levels.get(directory)?.live ?? []) {
@@ -195,11 +198,19 @@ export class SimFiles {
     const from = decodeAnchor(base.get(ANCHOR_KEY) ?? Buffer.alloc(0))?.sequence ?? 0
     const blocks = [...base.keys()].filter((key) => key !== ANCHOR_KEY && sequenceOf(key) >= from)
     if (blocks.length < 2) return false
-    const key = draws.pick(blocks)
-    // A record that its reader drops leaves a hole, or a log that ends early: the mark beside it tells.
-    if (draws.chance(0.5)) base.delete(draws.chance(0.5) ? blocks.toSorted().at(-1)! : key)
+    const newest = blocks.toSorted().at(-1)!
+    const key = draws.chance(0.5) ? draws.pick(blocks) : newest
+    // A record that its reader drops leaves a hole, or a log that ends early: the mark beside it
+    // tells, unless it was written before that record was.
+    const isTold = key !== newest || sequenceOf(key) <= this.#markedSequence
+    if (isTold && draws.chance(0.5)) base.delete(key)
     else flip(base, key, draws)
     return true
+  }
+
+  get #markedSequence(): number {
+    const mark = this.#marks.at(-1)
+    return mark === undefined ? 0 : readUint64(mark, 8)
   }
 
   corruptRecord(draws: Draws): boolean {

@@ -21,6 +21,7 @@ import {
   quietOptions,
   restoreImage,
 } from '../support/storage.ts'
+import { cutLog, ZEROS_BEHIND } from '../support/level-log.ts'
 import type { Image } from '../support/storage.ts'
 
 const BLOCKS = 8
@@ -87,7 +88,7 @@ function expectWholeOrRefused(opened: OpenedRaftLog, where: string): 'whole' | '
   return 'refused'
 }
 
-describe('a log cut at any byte', () => {
+describe.each([0, ZEROS_BEHIND])('a log cut at any byte, %i zeros behind it', (zerosBehind) => {
   test('is refused when acknowledged blocks are gone, and opens without a torn tail', async () => {
     const { directory, image, markers } = await writtenLog()
     const [name, content] = logFileOf(image)
@@ -97,7 +98,7 @@ describe('a log cut at any byte', () => {
       const seen = length % 2 === 0 ? BLOCKS : 4
       const marker = markers[seen - 1] ?? Buffer.alloc(0)
       await restoreImage(directory, image, {
-        [name]: content.subarray(0, length),
+        [name]: cutLog(content, length, zerosBehind),
         [MARKER]: marker,
       })
       const opened = await openAndClose(directory)
@@ -117,7 +118,7 @@ describe('a log cut at any byte', () => {
   test('opens with a warning and a true prefix when the marker is lost as well', async () => {
     const { directory, image } = await writtenLog()
     const [name, content] = logFileOf(image)
-    const cut = content.subarray(0, content.length - 10)
+    const cut = cutLog(content, content.length - 10, zerosBehind)
     for (const marker of [undefined, Buffer.from('garbage')]) {
       await restoreImage(directory, image, { [name]: cut })
       if (marker === undefined) await rm(join(directory, MARKER))
@@ -133,28 +134,31 @@ describe('a log cut at any byte', () => {
 })
 
 describe('a compaction cut short by a crash', () => {
-  test('leaves the log as before or as after, at every byte', async () => {
-    const { directory, image } = await writtenLog()
-    await restoreImage(directory, image)
-    const { store } = await mustOpenLog(directory)
-    await store.append({ entries: entriesFrom(17, 2) })
-    const appended = logFileOf(await imageOf(directory))[1].length
-    await store.compact(7)
-    await store.compact(12)
-    const compacted = await imageOf(directory)
-    await store.close()
-    const [name, content] = logFileOf(compacted)
-    const seen = new Set<number>()
-    for (let length = appended; length <= content.length; length++) {
-      await restoreImage(directory, compacted, { [name]: content.subarray(0, length) })
-      const opened = await openAndClose(directory)
-      if (!opened.ok) throw new Error(opened.message)
-      const { entries, compacted: index } = opened.recovered
-      expect(entries.map((entry) => entry.index)).toEqual(range(index + 1, 18))
-      seen.add(index)
-    }
-    expect([...seen]).toEqual([0, 7, 12])
-  })
+  test.each([0, ZEROS_BEHIND])(
+    'leaves the log as before or as after, at every byte, with %i zeros behind',
+    async (zerosBehind) => {
+      const { directory, image } = await writtenLog()
+      await restoreImage(directory, image)
+      const { store } = await mustOpenLog(directory)
+      await store.append({ entries: entriesFrom(17, 2) })
+      const appended = logFileOf(await imageOf(directory))[1].length
+      await store.compact(7)
+      await store.compact(12)
+      const compacted = await imageOf(directory)
+      await store.close()
+      const [name, content] = logFileOf(compacted)
+      const seen = new Set<number>()
+      for (let length = appended; length <= content.length; length++) {
+        await restoreImage(directory, compacted, { [name]: cutLog(content, length, zerosBehind) })
+        const opened = await openAndClose(directory)
+        if (!opened.ok) throw new Error(opened.message)
+        const { entries, compacted: index } = opened.recovered
+        expect(entries.map((entry) => entry.index)).toEqual(range(index + 1, 18))
+        seen.add(index)
+      }
+      expect([...seen]).toEqual([0, 7, 12])
+    },
+  )
 
   test('may lose an earlier slice and keep a later one', async () => {
     const { directory, image } = await writtenLog()
@@ -181,9 +185,13 @@ describe('a compaction cut short by a crash', () => {
 })
 
 describe('a reset cut short by a crash', () => {
-  test.each([5, 16, 400])(
-    'to %i leaves the log as before or as after, at every byte',
-    async (at) => {
+  test.each([
+    [5, 0],
+    [16, ZEROS_BEHIND],
+    [400, 0],
+  ])(
+    'to %i leaves the log as before or as after, at every byte, with %i zeros behind',
+    async (at, zerosBehind) => {
       const { directory, image } = await writtenLog()
       await restoreImage(directory, image)
       const { store } = await mustOpenLog(directory)
@@ -199,7 +207,7 @@ describe('a reset cut short by a crash', () => {
       const [name, content] = logFileOf(whole)
       const seen = new Set<string>()
       for (let length = appended; length <= content.length; length++) {
-        const changed = { [name]: content.subarray(0, length), [MARKER]: before }
+        const changed = { [name]: cutLog(content, length, zerosBehind), [MARKER]: before }
         await restoreImage(directory, whole, changed)
         const opened = await openAndClose(directory)
         if (!opened.ok) throw new Error(opened.message)
@@ -221,17 +229,21 @@ function range(first: number, last: number): number[] {
 }
 
 describe('one flipped bit', () => {
-  test('in the database log is never a hole', async () => {
-    const { directory, image } = await writtenLog()
-    const [name, content] = logFileOf(image)
-    const outcomes = { whole: 0, refused: 0 }
-    for (let bit = 0; bit < content.length * 8; bit += 7) {
-      await restoreImage(directory, image, { [name]: flipped(content, bit) })
-      outcomes[expectWholeOrRefused(await openAndClose(directory), `${name} bit ${bit}`)]++
-    }
-    expect(outcomes.whole).toBe(0)
-    expect(outcomes.refused).toBeGreaterThan(1000)
-  })
+  test.each([0, ZEROS_BEHIND])(
+    'in the database log, %i zeros behind it, is never a hole',
+    async (zerosBehind) => {
+      const { directory, image } = await writtenLog()
+      const [name, content] = logFileOf(image)
+      const outcomes = { whole: 0, refused: 0 }
+      for (let bit = 0; bit < content.length * 8; bit += 7) {
+        const changed = cutLog(flipped(content, bit), content.length, zerosBehind)
+        await restoreImage(directory, image, { [name]: changed })
+        outcomes[expectWholeOrRefused(await openAndClose(directory), `${name} bit ${bit}`)]++
+      }
+      expect(outcomes.whole).toBe(0)
+      expect(outcomes.refused).toBeGreaterThan(1000)
+    },
+  )
 
   test('in any file, tables included, is never a hole', async () => {
     const { directory, image: log } = await writtenLog()

@@ -13,6 +13,7 @@ import { openRaftLogStore } from '../../src/storage/raft-log-store.ts'
 import type { OpenedRaftLog } from '../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../src/storage/state-store.ts'
 import type { OpenedStateStore } from '../../src/storage/state-store.ts'
+import { recordsOf } from './level-log.ts'
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'quorate-storage-'))
@@ -90,16 +91,19 @@ export async function fastTemporaryDirectory(): Promise<string> {
   return directory
 }
 
-/** The files of a database by name, as a killed process leaves them; without lock and info log. */
+/**
+ * The files of a database by name, as a killed process leaves them; without lock and info log, and
+ * without the zeros behind the records of log files.
+ */
 export type Image = ReadonlyMap<string, Buffer>
 
 export async function imageOf(directory: string): Promise<Image> {
   const names = (await readdir(directory)).filter((name) => !/^(LOCK|LOG.*)$/.test(name))
   const files = await Promise.all(
-    names.map(async (name): Promise<[string, Buffer]> => [
-      name,
-      await readFile(join(directory, name)),
-    ]),
+    names.map(async (name): Promise<[string, Buffer]> => {
+      const content = await readFile(join(directory, name))
+      return [name, name.endsWith('.log') ? recordsOf(content) : content]
+    }),
   )
   return new Map(files)
 }

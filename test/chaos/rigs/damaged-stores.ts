@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import type { Entry } from '../../../src/raft/types.ts'
 import { openRaftLogStore } from '../../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../../src/storage/state-store.ts'
+import { recordsOf } from '../../support/level-log.ts'
 
 /** Files by name, without what is only for LevelDB's comfort. */
 type Files = ReadonlyMap<string, Buffer>
@@ -293,7 +294,9 @@ async function scratch(): Promise<string> {
 async function filesOf(directory: string): Promise<Files> {
   const files = new Map<string, Buffer>()
   for (const name of await readdir(directory)) {
-    if (!/^(LOCK|LOG.*)$/.test(name)) files.set(name, await readFile(join(directory, name)))
+    if (/^(LOCK|LOG.*)$/.test(name)) continue
+    const content = await readFile(join(directory, name))
+    files.set(name, name.endsWith('.log') ? recordsOf(content) : content)
   }
   return files
 }

@@ -26,8 +26,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'unsynced-log',
     bug: 'the log is not synced (negative control)',
     file: 'storage/raft-log-store.ts',
-    was: 'this.#db.put(blockKey(block.sequence), bytes, { sync: true })',
-    is: 'this.#db.put(blockKey(block.sequence), bytes, { sync: false })',
+    was: 'this.#db.put(key, value, { sync: true })',
+    is: 'this.#db.put(key, value, { sync: false })',
     profile: 'crash-storm',
   },
   {
