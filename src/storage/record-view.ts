@@ -18,6 +18,7 @@ const BATCH_RECORDS = 1000
 const BATCH_BYTES = 256 * 1024
 
 type Batch = readonly BackendRecord[]
+type Entries = readonly (readonly [storedKey: Uint8Array, stored: Uint8Array])[]
 
 /** The store that a view belongs to. */
 export interface ViewHost {
@@ -34,6 +35,8 @@ export class LevelRecordView implements RecordView, AsyncIterator<Batch, undefin
   readonly #pending: readonly PendingWrite[]
   readonly #host: ViewHost
   #pendingAt: number
+  /** What the database gives next, asked for while the batch before it is used. */
+  #ahead: Promise<Entries> | undefined
   /** Merged, and not handed out yet. */
   #merged: BackendRecord[]
   #closing: Promise<void> | undefined
@@ -62,6 +65,7 @@ export class LevelRecordView implements RecordView, AsyncIterator<Batch, undefin
     this.#pending = pending
     this.#host = host
     this.#pendingAt = 0
+    this.#ahead = undefined
     this.#merged = []
     this.#closing = undefined
     this.#isEnded = false
@@ -111,7 +115,8 @@ export class LevelRecordView implements RecordView, AsyncIterator<Batch, undefin
 
   /** Merges what the database gives next; false when that was the rest. */
   async #readOn(): Promise<boolean> {
-    const entries = await this.#iterator.nextv(BATCH_RECORDS)
+    const entries = await (this.#ahead ?? this.#iterator.nextv(BATCH_RECORDS))
+    this.#ahead = entries.length === 0 ? undefined : this.#readAhead()
     for (const [storedKey, stored] of entries) {
       const key = storedKey.subarray(1)
       const isReplaced = this.#mergePendingUpTo(key)
@@ -120,6 +125,13 @@ export class LevelRecordView implements RecordView, AsyncIterator<Batch, undefin
     if (entries.length > 0) return true
     while (this.#mergePending(undefined) !== undefined);
     return false
+  }
+
+  /** A failure is for the one who comes for the entries; after close() nobody does. */
+  #readAhead(): Promise<Entries> {
+    const entries = this.#iterator.nextv(BATCH_RECORDS)
+    entries.catch(() => undefined)
+    return entries
   }
 
   /** Merges the pending writes before `stored` and the one of it; whether there is one of it. */
