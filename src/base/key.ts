@@ -23,8 +23,8 @@ interface NativeStrings {
 const { latin1Slice } = Buffer.prototype as unknown as NativeStrings
 
 /** No Buffer is made for it: a short array would first have to move out of the heap. */
-export function keyFromBytes(bytes: Uint8Array): Key {
-  return latin1Slice.call(bytes, 0, bytes.length) as Key
+export function keyFromBytes(bytes: Uint8Array, start = 0, end = bytes.length): Key {
+  return latin1Slice.call(bytes, start, end) as Key
 }
 
 /** For keys the program mints itself and for tests: UTF-8 text to key. */

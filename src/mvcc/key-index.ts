@@ -73,6 +73,8 @@ export function newestMain(index: KeyIndex): number {
 }
 
 /** The first put of a key, or the next; changes and returns `index` where it can. */
+export function withPut(index: KeyIndex, main: number, sub: number): KeyHistory
+export function withPut(index: KeyIndex | undefined, main: number, sub: number): KeyIndex
 export function withPut(index: KeyIndex | undefined, main: number, sub: number): KeyIndex {
   if (index === undefined) return sub === 0 ? main : new KeyHistory(main, sub, 1, main)
   const history = pushed(index, main, sub)

@@ -93,26 +93,54 @@ export function encodeDeletion(key: Key, modRevision: number): EncodedKeyValue {
 
 /** `value` is a view into `bytes`. Asserts the form above: no one else writes these records. */
 export function decodeKeyValue(bytes: EncodedKeyValue): KeyValue {
-  const reader = new FieldReader(bytes)
-  const kv = {
-    key: '' as Key,
-    createRevision: 0,
-    modRevision: 0,
-    version: 0,
-    value: EMPTY_VALUE,
-    lease: 0n,
+  const fields = new StoredFields()
+  fields.read(bytes)
+  const { key, createRevision, modRevision, version, lease, valueStart, valueEnd } = fields
+  const value = valueStart === valueEnd ? EMPTY_VALUE : bytes.subarray(valueStart, valueEnd)
+  return { key, createRevision, modRevision, version, value, lease }
+}
+
+/**
+ * The fields of one record after the other: the restore reads millions, and looks at no value.
+ * As in a KeyValue, but of the value only where it stands.
+ */
+export class StoredFields {
+  key = '' as Key
+  createRevision = 0
+  modRevision = 0
+  version = 0
+  lease = 0n
+  valueStart = 0
+  valueEnd = 0
+
+  /** Asserts the form above. */
+  read(bytes: EncodedKeyValue): void {
+    this.#clear()
+    const reader = new FieldReader(bytes)
+    while (reader.at < bytes.length) {
+      const tag = reader.byte()
+      if (tag === KEY_TAG) this.key = reader.key()
+      else if (tag === CREATE_REVISION_TAG) this.createRevision = reader.number()
+      else if (tag === MOD_REVISION_TAG) this.modRevision = reader.number()
+      else if (tag === VERSION_TAG) this.version = reader.number()
+      else if (tag === VALUE_TAG) {
+        const length = reader.skipBytes()
+        this.valueStart = reader.at - length
+        this.valueEnd = reader.at
+      } else if (tag === LEASE_TAG) this.lease = reader.bigint()
+      else assert(false, 'a stored KeyValue has known fields', { tag, at: reader.at - 1 })
+    }
   }
-  while (reader.at < bytes.length) {
-    const tag = reader.byte()
-    if (tag === KEY_TAG) kv.key = keyFromBytes(reader.bytes())
-    else if (tag === CREATE_REVISION_TAG) kv.createRevision = reader.number()
-    else if (tag === MOD_REVISION_TAG) kv.modRevision = reader.number()
-    else if (tag === VERSION_TAG) kv.version = reader.number()
-    else if (tag === VALUE_TAG) kv.value = reader.bytes() as typeof EMPTY_VALUE
-    else if (tag === LEASE_TAG) kv.lease = reader.bigint()
-    else assert(false, 'a stored KeyValue has known fields', { tag, at: reader.at - 1 })
+
+  #clear(): void {
+    this.key = '' as Key
+    this.createRevision = 0
+    this.modRevision = 0
+    this.version = 0
+    this.lease = 0n
+    this.valueStart = 0
+    this.valueEnd = 0
   }
-  return kv
 }
 
 /** The key alone, without looking at the rest. */
@@ -120,7 +148,7 @@ export function keyOf(bytes: EncodedKeyValue): Key {
   const reader = new FieldReader(bytes)
   assert(bytes[0] === KEY_TAG, 'a stored KeyValue begins with its key')
   reader.at = 1
-  return keyFromBytes(reader.bytes())
+  return reader.key()
 }
 
 /** The value as a view into `bytes`. */
@@ -147,7 +175,7 @@ export function withoutValue(bytes: EncodedKeyValue): EncodedKeyValue {
   const start = reader.skipTo(VALUE_TAG)
   if (start === undefined) return bytes
   reader.at = start + 1
-  reader.bytes()
+  reader.skipBytes()
   const result = Buffer.allocUnsafe(start + bytes.length - reader.at)
   result.set(bytes.subarray(0, start), 0)
   result.set(bytes.subarray(reader.at), start)
@@ -170,14 +198,16 @@ class FieldReader {
       const found = this.byte()
       if (found === tag) return at
       if (found > tag) return undefined
-      if ((found & 7) === 2) this.bytes()
+      if ((found & 7) === 2) this.skipBytes()
       else this.number()
     }
     return undefined
   }
 
   byte(): number {
-    assert(this.at < this.#bytes.length, 'a stored KeyValue is whole', { at: this.at })
+    if (this.at >= this.#bytes.length) {
+      assert(false, 'a stored KeyValue is whole', { at: this.at })
+    }
     return this.#bytes[this.at++]!
   }
 
@@ -210,12 +240,25 @@ class FieldReader {
     return BigInt(this.number())
   }
 
+  key(): Key {
+    const length = this.skipBytes()
+    return keyFromBytes(this.#bytes, this.at - length, this.at)
+  }
+
   bytes(): Uint8Array {
+    const length = this.skipBytes()
+    return this.#bytes.subarray(this.at - length, this.at)
+  }
+
+  /** How many they are. */
+  skipBytes(): number {
     const length = this.number()
-    const start = this.at
-    assert(start + length <= this.#bytes.length, 'a stored KeyValue is whole', { start, length })
-    this.at = start + length
-    return this.#bytes.subarray(start, start + length)
+    const end = this.at + length
+    if (end > this.#bytes.length) {
+      assert(false, 'a stored KeyValue is whole', { start: this.at, length })
+    }
+    this.at = end
+    return length
   }
 }
 

@@ -13,8 +13,15 @@ import { assert } from '../base/assert.ts'
 import type { Key } from '../base/key.ts'
 import type { Backend, BackendRecord } from '../base/ports.ts'
 import type { RemovedRevision } from './compaction.ts'
-import { decodeKeyValue, type KeyValue } from './kv.ts'
-import { newestMain, restoredIndex, type KeyIndex } from './key-index.ts'
+import { StoredFields } from './kv.ts'
+import {
+  isLive,
+  newestMain,
+  restoredIndex,
+  withPut,
+  withTombstone,
+  type KeyIndex,
+} from './key-index.ts'
 import { decodeRevision, encodeRevision, encodeRevisionParts, type Revision } from './revision.ts'
 import { TreeIndex } from './tree-index.ts'
 
@@ -61,6 +68,8 @@ class IndexRestore {
   readonly #onLease: LeaseObserver | undefined
   /** Keys whose newest entry so far is a tombstone below the compacted revision. */
   readonly #deadKeys: Set<Key>
+  /** Of the record that is being added. */
+  readonly #kv: StoredFields
   #cutFinished: boolean
 
   constructor(backend: Backend, marks: StoreMarks, onLease: LeaseObserver | undefined) {
@@ -70,6 +79,7 @@ class IndexRestore {
     this.#marks = marks
     this.#onLease = onLease
     this.#deadKeys = new Set()
+    this.#kv = new StoredFields()
     this.#cutFinished = false
   }
 
@@ -79,17 +89,18 @@ class IndexRestore {
       this.#backend.delete(record.key)
       return
     }
-    const kv = decodeKeyValue(record.value)
+    const kv = this.#kv
+    kv.read(record.value)
     this.#onLease?.(kv.key, kv.lease)
-    const known = this.index.get(kv.key)
-    if (revision.main <= this.#marks.compactedRevision) {
-      if (known !== undefined) this.#drop(known)
-      this.#setOldest(kv, revision, tombstone)
+    const isBehindCut = revision.main > this.#marks.compactedRevision
+    if (isBehindCut) this.#finishCut()
+    const known = this.index.locate(kv.key)
+    if (known !== undefined && isBehindCut) {
+      this.#addNext(known, revision, tombstone)
       return
     }
-    this.#finishCut()
-    if (known === undefined) this.#setOldest(kv, revision, tombstone)
-    else this.#addNext(kv, revision, tombstone)
+    if (known !== undefined) this.#drop(known)
+    this.#setOldest(known, revision, tombstone)
   }
 
   finish(): void {
@@ -97,29 +108,30 @@ class IndexRestore {
   }
 
   /** The one entry at or below the compacted revision that a key keeps, or its first after it. */
-  #setOldest(kv: KeyValue, revision: Revision, tombstone: boolean): void {
-    const { main, sub } = revision
+  #setOldest(known: KeyIndex | undefined, { main, sub }: Revision, tombstone: boolean): void {
+    const { key, version, createRevision } = this.#kv
     const isDead = tombstone && main < this.#marks.compactedRevision
-    if (isDead) this.#deadKeys.add(kv.key)
-    else this.#deadKeys.delete(kv.key)
-    const version = tombstone ? 0 : kv.version
-    this.index.set(kv.key, restoredIndex(main, sub, version, kv.createRevision))
+    if (isDead) this.#deadKeys.add(key)
+    else if (known !== undefined) this.#deadKeys.delete(key)
+    const wasLive = known !== undefined && isLive(known)
+    this.index.place(restoredIndex(main, sub, tombstone ? 0 : version, createRevision), wasLive)
   }
 
   /** An entry above the compacted revision follows on from the one before it without a gap. */
-  #addNext(kv: KeyValue, { main, sub }: Revision, tombstone: boolean): void {
+  #addNext(known: KeyIndex, { main, sub }: Revision, tombstone: boolean): void {
+    const wasLive = isLive(known)
     if (tombstone) {
-      this.index.tombstone(kv.key, main, sub)
+      this.index.place(withTombstone(known, main, sub), wasLive)
       return
     }
-    const previous = this.index.put(kv.key, main, sub)
-    const version = previous === undefined ? 1 : previous.version + 1
-    const createRevision = previous === undefined ? main : previous.createRevision
-    if (kv.version === version && kv.createRevision === createRevision) return
+    const next = withPut(known, main, sub)
+    this.index.place(next, wasLive)
+    const { version, createRevision } = this.#kv
+    if (next.version === version && next.created === createRevision) return
     assert(false, 'no record is missing in the backend', {
       main,
-      version: kv.version,
-      expected: version,
+      version,
+      expected: next.version,
     })
   }
 

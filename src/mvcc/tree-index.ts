@@ -46,9 +46,14 @@ export class TreeIndex {
     return this.#keys.get(key)
   }
 
-  /** For restore alone: replaces a key's entries, by an object that is not in the index yet. */
-  set(key: Key, index: KeyIndex): void {
-    this.#keys.set(key, index)
+  /** For restore alone: the key's entries, and its place for a `place` that follows directly. */
+  locate(key: Key): KeyIndex | undefined {
+    return this.#keys.locate(key)
+  }
+
+  /** For restore alone: the entries of the key that was located, which were live or not. */
+  place(index: KeyIndex, wasLive: boolean): void {
+    this.#keys.place(index, wasLive)
   }
 
   delete(key: Key): void {

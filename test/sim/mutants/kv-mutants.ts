@@ -53,8 +53,8 @@ export const KV_MUTANTS: readonly Mutant[] = [
     also: [
       {
         file: 'mvcc/restore.ts',
-        was: '    const kv = decodeKeyValue(record.value)\n',
-        is: `    const kv = decodeKeyValue(record.value)
+        was: '    kv.read(record.value)\n',
+        is: `    kv.read(record.value)
     if (!tombstone) this.index.newest = revision.main
 `,
       },
