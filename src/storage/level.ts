@@ -15,6 +15,7 @@ import { Level } from 'level'
 import { isNotFound, reasonOf } from './fail-stop.ts'
 import { findDamage } from './level-files.ts'
 import type { StorageFailure } from './ports.ts'
+import { TableLinks } from './table-links.ts'
 
 /** Binary keys and values; reads give Buffers that the caller owns. */
 export type LevelDatabase = ClassicLevel<Uint8Array, Uint8Array>
@@ -56,6 +57,7 @@ export async function openLevel(directory: string, options: LevelOptions): Promi
       ...options,
     }) as unknown as LevelDatabase
     await db.open({ createIfMissing: names.length === 0 })
+    db.attachResource(await TableLinks.open(directory))
     return { ok: true, db }
   } catch (error) {
     return explainOpenFailure(directory, error)
@@ -111,7 +113,7 @@ export async function directoryBytes(directory: string): Promise<number> {
   const sizes = await Promise.all(
     names.map((name) =>
       stat(join(directory, name)).then(
-        (stats) => stats.size,
+        (stats) => (stats.isFile() ? stats.size : 0),
         () => 0,
       ),
     ),

@@ -98,7 +98,7 @@ export async function fastTemporaryDirectory(): Promise<string> {
 export type Image = ReadonlyMap<string, Buffer>
 
 export async function imageOf(directory: string): Promise<Image> {
-  const names = (await readdir(directory)).filter((name) => !/^(LOCK|LOG.*)$/.test(name))
+  const names = (await readdir(directory)).filter((name) => !/^(LOCK|LOG.*|links)$/.test(name))
   const files = await Promise.all(
     names.map(async (name): Promise<[string, Buffer]> => {
       const content = await readFile(join(directory, name))

@@ -294,7 +294,7 @@ async function scratch(): Promise<string> {
 async function filesOf(directory: string): Promise<Files> {
   const files = new Map<string, Buffer>()
   for (const name of await readdir(directory)) {
-    if (/^(LOCK|LOG.*)$/.test(name)) continue
+    if (/^(LOCK|LOG.*|links)$/.test(name)) continue
     const content = await readFile(join(directory, name))
     files.set(name, name.endsWith('.log') ? recordsOf(content) : content)
   }
