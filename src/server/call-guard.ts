@@ -25,12 +25,20 @@ export interface CallGuardPorts {
 /** All request metadata that any service reads, for a wire that must say in advance. */
 export const METADATA_NAMES = ['client-api-version', 'hasleader'] as const
 
+interface VersionCount {
+  readonly type: string
+  readonly version: string
+  count: number
+}
+
 type CallCheck = (request: unknown, context: CallContext) => void
 
 export class CallGuard {
   readonly #ports: CallGuardPorts
   /** Calls by kind and client version. */
-  readonly #counts = new Map<string, { type: string; version: string; count: number }>()
+  readonly #counts = new Map<string, VersionCount>()
+  /** The one that was counted last: most calls come from one kind of client. */
+  #last: VersionCount | undefined
 
   constructor(ports: CallGuardPorts) {
     this.#ports = ports
@@ -105,11 +113,23 @@ export class CallGuard {
   }
 
   #count(type: string, version: string): void {
+    let counted = this.#last
+    if (counted?.version !== version || counted.type !== type) {
+      counted = this.#countOf(type, version)
+      this.#last = counted
+    }
+    counted.count++
+  }
+
+  #countOf(type: string, version: string): VersionCount {
     const key = `${type} ${version}`
     const known = this.#counts.get(key)
-    if (known !== undefined) known.count++
-    else if (this.#counts.size >= VERSIONS_MAX && version !== 'other') this.#count(type, 'other')
-    else this.#counts.set(key, { type, version, count: 1 })
+    if (known !== undefined) return known
+    if (this.#counts.size >= VERSIONS_MAX && version !== 'other')
+      return this.#countOf(type, 'other')
+    const counted = { type, version, count: 0 }
+    this.#counts.set(key, counted)
+    return counted
   }
 }
 

@@ -25,16 +25,26 @@ export function encodeRange(response: EncodableRange): Uint8Array {
 }
 
 /**
- * The bytes that `encodeRange` would give, with a turn for others after each slice. Rejects with what
- * `giveWay` throws when nobody waits for the answer any more.
+ * The response with the bytes that `encodeRange` is to give, encoded with a turn for others after
+ * each slice; one that is a single slice is left to `encodeRange`. Rejects with what `giveWay`
+ * throws when nobody waits for the answer any more.
  */
 export async function encodeInSlices(
-  { header, kvs = [], more, count }: RangeResponseInput,
+  response: RangeResponseInput,
+  giveWay: GiveWay,
+): Promise<EncodableRange> {
+  const slices = slicesOf(response.kvs ?? [])
+  if (slices.length <= 1) return response
+  return { ...response, encoded: await encodeSlices(response, slices, giveWay) }
+}
+
+async function encodeSlices(
+  { header, more, count }: RangeResponseInput,
+  slices: readonly EncodedKeyValue[][],
   giveWay: GiveWay,
 ): Promise<Uint8Array> {
   const head = encodeRangeResponse({ header })
   const tail = encodeRangeResponse({ more, count })
-  const slices = slicesOf(kvs)
   let size = head.length + tail.length
   for (const slice of slices) size += sizeOfRangeResponse({ kvs: slice })
   const bytes = Buffer.allocUnsafeSlow(size)

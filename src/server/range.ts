@@ -37,6 +37,8 @@ export class RangeExecution {
   #chosen: KeyVersion[] = []
   #more = false
   #collected = false
+  /** Keys of the range that were looked at. */
+  #visited = 0
   /** The values of `#chosen`, while it is to be ordered by them. */
   #sortValues: Uint8Array[] = []
   #isChosen = false
@@ -67,17 +69,24 @@ export class RangeExecution {
   }
 
   result(): RangeResult {
-    const count = this.#store.count(this.#range, this.revision)
+    const count = this.#count()
     return { kvs: this.#kvs, more: this.#more, count }
+  }
+
+  /** A walk that went to the end of the range has counted it. */
+  #count(): number {
+    if (this.#cursor?.isDone === true) return this.#visited
+    return this.#store.count(this.#range, this.revision)
   }
 
   #collect(cursor: RangeCursor, maxKeys: number): void {
     const wanted = Math.min(maxKeys, this.#collectMax - this.#chosen.length)
     const versions = cursor.next(wanted)
+    this.#visited += versions.length
     for (const version of versions) {
       if (passesFilters(this.#request, version)) this.#chosen.push(version)
     }
-    this.#collected = versions.length < wanted || this.#chosen.length >= this.#collectMax
+    this.#collected = cursor.isDone || this.#chosen.length >= this.#collectMax
   }
 
   /** An order by value needs the values first; true when they are all there. */

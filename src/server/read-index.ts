@@ -23,10 +23,14 @@ const RETRY_MS = 500
 
 export type ReadOutcome = 'ready' | 'timeout' | 'stopped'
 
+/** Told once, in the very moment. It throws nothing. */
+export interface ReadWaiter {
+  onRead(outcome: ReadOutcome): void
+}
+
 interface Round {
   readonly deadlineMs: number
-  readonly promise: Promise<ReadOutcome>
-  readonly resolve: (outcome: ReadOutcome) => void
+  readonly waiters: ReadWaiter[]
   retryAtMs: number
   /** Known once Raft has answered. */
   index: number | undefined
@@ -61,12 +65,20 @@ export class ReadIndex {
 
   /** Resolves when a local read sees everything that was acknowledged before this call. */
   wait(): Promise<ReadOutcome> {
-    if (this.#stopped) return Promise.resolve('stopped')
+    return new Promise((resolve) => this.join({ onRead: resolve }))
+  }
+
+  /** The same without a promise. */
+  join(waiter: ReadWaiter): void {
+    if (this.#stopped) {
+      waiter.onRead('stopped')
+      return
+    }
     if (this.#gathering === undefined) {
       this.#gathering = this.#newRound()
       this.#source.onGathering()
     }
-    return this.#gathering.promise
+    this.#gathering.waiters.push(waiter)
   }
 
   /** Called once a turn, after its reads have gathered: starts their round. */
@@ -91,7 +103,7 @@ export class ReadIndex {
     for (const [id, round] of this.#rounds) {
       if (round.index === undefined || round.index > appliedIndex) continue
       this.#rounds.delete(id)
-      round.resolve('ready')
+      end(round, 'ready')
     }
   }
 
@@ -112,7 +124,7 @@ export class ReadIndex {
       if (round.deadlineMs <= nowMs) {
         this.#rounds.delete(id)
         this.#failedCount++
-        round.resolve('timeout')
+        end(round, 'timeout')
       } else if (round.index === undefined && round.retryAtMs <= nowMs) {
         this.#rounds.delete(id)
         this.#slowCount++
@@ -123,17 +135,16 @@ export class ReadIndex {
 
   stop(): void {
     this.#stopped = true
-    this.#gathering?.resolve('stopped')
+    const rounds = [...this.#rounds.values()]
+    if (this.#gathering !== undefined) rounds.push(this.#gathering)
     this.#gathering = undefined
-    for (const round of this.#rounds.values()) round.resolve('stopped')
     this.#rounds.clear()
+    for (const round of rounds) end(round, 'stopped')
   }
 
   #newRound(): Round {
     const deadlineMs = this.#clock.nowMs() + this.#timeoutMs
-    let resolve: Round['resolve'] = () => undefined
-    const promise = new Promise<ReadOutcome>((settle) => (resolve = settle))
-    return { deadlineMs, promise, resolve, retryAtMs: 0, index: undefined }
+    return { deadlineMs, waiters: [], retryAtMs: 0, index: undefined }
   }
 
   #ask(round: Round): void {
@@ -142,4 +153,8 @@ export class ReadIndex {
     this.#rounds.set(id, round)
     this.#source.readIndex(id)
   }
+}
+
+function end({ waiters }: Round, outcome: ReadOutcome): void {
+  for (const waiter of waiters) waiter.onRead(outcome)
 }

@@ -1,6 +1,6 @@
 /** etcdserverpb.KV: keys, ranges, transactions and compaction. */
 
-import type { Pending, Soon } from '../../base/pending.ts'
+import { Pending, type Soon } from '../../base/pending.ts'
 import type { Store } from '../../mvcc/store.ts'
 import {
   defineServerStream,
@@ -44,6 +44,7 @@ import {
 import type { Compactor } from '../compactor.ts'
 import { etcdError } from '../errors.ts'
 import type { OperationCounts } from '../metric-sources.ts'
+import { PendingRead } from '../pending-read.ts'
 import { ProposedResponse, type Headed } from '../proposed-response.ts'
 import { SERVER_CALLER, type Caller, type ProposedRequest, type Proposer } from '../proposer.ts'
 import { RangeExecution } from '../range.ts'
@@ -60,8 +61,8 @@ import type { ResponseHeaders } from '../response-header.ts'
 import { SERVER_READER, type GiveWay, type Reader, type SlicedReads } from '../sliced-reads.ts'
 import type { SpaceGuard } from '../space-guard.ts'
 
-/** Keys read between two turns of the event loop: about half a millisecond of work. */
-const SLICE_KEYS = 100
+/** Keys read between two turns of the event loop: 0.2 ms of work from memory, 0.7 from LevelDB. */
+const SLICE_KEYS = 200
 
 export interface KvServiceOptions {
   readonly maxTxnOps: number
@@ -111,7 +112,7 @@ export class KvService {
       defineUnary(
         '/etcdserverpb.KV/Range',
         { decode: decodeRangeRequest, encode: encodeRange },
-        (request, context) => this.range(request, context),
+        (request, context) => this.rangeSoon(request, context),
       ),
       defineServerStream(
         '/etcdserverpb.KV/RangeStream',
@@ -141,10 +142,26 @@ export class KvService {
     ]
   }
 
-  async range(request: RangeRequest, reader: Reader = SERVER_READER): Promise<EncodableRange> {
+  async range(request: RangeRequest): Promise<EncodableRange> {
+    const soon = this.rangeSoon(request, SERVER_READER)
+    return soon instanceof Pending ? soon.promise() : soon
+  }
+
+  /** Throws what it would fail with, where that is known at once. */
+  rangeSoon(request: RangeRequest, reader: Reader): EncodableRange | Soon<EncodableRange> {
     const error = checkRangeRequest(request)
     if (error !== undefined) throw etcdError(error)
-    await this.#awaitReadable(request.serializable)
+    if (request.serializable) return this.#readRange(request, reader)
+    const pending = new PendingRead(() => this.#readRange(request, reader))
+    this.#readIndex.join(pending)
+    return pending
+  }
+
+  #readRange(request: RangeRequest, reader: Reader): EncodableRange | Promise<EncodableRange> {
+    if (!this.#reads.isOpen) {
+      return this.#reads.admission().then(() => this.#readRange(request, reader))
+    }
+    this.#checkNotCorrupt()
     const checked = this.#store.checkRevision(request.revision)
     if (!checked.ok) throw etcdError(checked.error)
     const header = this.#headers.at(this.#store.currentRevision)
@@ -155,8 +172,7 @@ export class KvService {
     return this.#holding(checked.revision, reader, async (giveWay) => {
       await giveWay()
       await runToEnd(execution, giveWay)
-      const response = { header, ...execution.result() }
-      return { ...response, encoded: await encodeInSlices(response, giveWay) }
+      return encodeInSlices({ header, ...execution.result() }, giveWay)
     })
   }
 
@@ -251,6 +267,10 @@ export class KvService {
       if (outcome !== 'ready') throw etcdError(outcome)
     }
     if (!this.#reads.isOpen) await this.#reads.admission()
+    this.#checkNotCorrupt()
+  }
+
+  #checkNotCorrupt(): void {
     if (this.#alarms.isActive(AlarmType.CORRUPT)) throw etcdError('corrupt')
   }
 
