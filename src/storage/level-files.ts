@@ -8,7 +8,7 @@
  * Formats: LevelDB 1.20, doc/log_format.txt, doc/table_format.txt, db/version_edit.cc.
  */
 
-import { readdir, readFile, stat, truncate } from 'node:fs/promises'
+import { open, readdir, readFile, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { crc32c } from './crc32c.ts'
@@ -31,17 +31,64 @@ export async function findDamage(directory: string): Promise<string | undefined>
     const found = await stat(join(directory, log)).catch(() => undefined)
     if (found === undefined) return `its log file ${log} is missing, or the manifest lost its end`
   }
-  for (const [number, size] of tables) {
-    const name = `${String(number).padStart(6, '0')}.ldb`
-    const content = await readFile(join(directory, name)).catch((error: unknown) => error)
-    if (!Buffer.isBuffer(content)) return `table ${name} cannot be read: ${reasonOf(content)}`
-    if (content.length !== size) {
-      return `table ${name} has ${content.length} bytes instead of ${size}`
-    }
+  for await (const { name, content } of readTables(directory, tables)) {
+    if (typeof content === 'string') return `table ${name} ${content}`
     const damage = tableDamage(content)
     if (damage !== undefined) return `table ${name} is damaged: ${damage}`
   }
   return undefined
+}
+
+interface ReadTable {
+  readonly name: string
+  /** Or a phrase about why there is none. */
+  readonly content: Buffer | string
+}
+
+/** One after the other; the next is read while one is used, so the memory of two does for all. */
+async function* readTables(
+  directory: string,
+  tables: ReadonlyMap<number, number>,
+): AsyncGenerator<ReadTable> {
+  const largest = Math.max(0, ...tables.values())
+  let [memory, other] = [Buffer.allocUnsafeSlow(largest), Buffer.allocUnsafeSlow(largest)]
+  let ahead: Promise<ReadTable> | undefined
+  for (const [number, size] of tables) {
+    const reading = readTable(directory, number, memory.subarray(0, size))
+    if (ahead !== undefined) yield await ahead
+    ahead = reading
+    ;[memory, other] = [other, memory]
+  }
+  if (ahead !== undefined) yield await ahead
+}
+
+/** Fills `content`, which has the size that the table should have. */
+async function readTable(directory: string, number: number, content: Buffer): Promise<ReadTable> {
+  const name = `${String(number).padStart(6, '0')}.ldb`
+  try {
+    const size = await readWhole(join(directory, name), content)
+    if (size === content.length) return { name, content }
+    return { name, content: `has ${size} bytes instead of ${content.length}` }
+  } catch (error) {
+    return { name, content: `cannot be read: ${reasonOf(error)}` }
+  }
+}
+
+/** The size of the file, which was read when that is the size of `content`. */
+async function readWhole(path: string, content: Buffer): Promise<number> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    let at = 0
+    while (at < size && size === content.length) {
+      const { bytesRead } = await file.read(content, at)
+      if (bytesRead === 0) return at
+      at += bytesRead
+    }
+    return size
+  } finally {
+    await file.close()
+  }
 }
 
 /**
