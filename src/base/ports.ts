@@ -46,4 +46,10 @@ export interface Backend {
    * time of the first batch. Writes made while the scan runs may or may not be seen.
    */
   scan(start: Uint8Array, end: Uint8Array): AsyncIterable<readonly BackendRecord[]>
+  /**
+   * All records in key order, in batches of bounded size, as fast as they can be had: for a
+   * restore, to which the backend is left alone. It writes nothing meanwhile, and deletes nothing
+   * but records that it has been given. A batch is good until the next one is asked for.
+   */
+  readAll(): AsyncIterable<readonly BackendRecord[]>
 }

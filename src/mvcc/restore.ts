@@ -22,7 +22,7 @@ import {
   withTombstone,
   type KeyIndex,
 } from './key-index.ts'
-import { decodeRevision, encodeRevision, encodeRevisionParts, type Revision } from './revision.ts'
+import { decodeRevision, encodeRevision, type Revision } from './revision.ts'
 import { TreeIndex } from './tree-index.ts'
 
 /** What the checkpoint knows of the store. */
@@ -50,9 +50,7 @@ export async function restoreIndex(
   onLease?: LeaseObserver,
 ): Promise<RestoredIndex> {
   const restore = new IndexRestore(backend, marks, onLease)
-  const start = encodeRevisionParts(0, 0, false)
-  const end = encodeRevisionParts(Number.MAX_SAFE_INTEGER, 0, false)
-  for await (const batch of backend.scan(start, end)) {
+  for await (const batch of backend.readAll()) {
     for (const record of batch) restore.add(record)
     await onSlice?.()
   }

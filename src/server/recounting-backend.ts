@@ -1,5 +1,5 @@
 /**
- * The state store as the restore sees it: every record that its scan hands out is counted, so that
+ * The state store as the restore sees it: every record that is read for it is counted, so that
  * the store knows again how many bytes are in use. What the restore then deletes is subtracted by
  * the store itself.
  */
@@ -9,7 +9,6 @@ import type { StateStore } from '../storage/ports.ts'
 
 export class RecountingBackend implements Backend {
   readonly #state: StateStore
-  #recounted = false
 
   constructor(state: StateStore) {
     this.#state = state
@@ -27,15 +26,15 @@ export class RecountingBackend implements Backend {
     this.#state.delete(key)
   }
 
-  /** The first scan is the restore's and covers everything; later ones are not counted. */
-  async *scan(start: Uint8Array, end: Uint8Array): AsyncIterable<readonly BackendRecord[]> {
-    const counts = !this.#recounted
-    this.#recounted = true
-    for await (const batch of this.#state.scan(start, end)) {
-      if (counts) {
-        const bytes = batch.reduce((sum, { key, value }) => sum + key.length + value.length, 0)
-        this.#state.setBytesInUse(this.#state.bytesInUse + bytes)
-      }
+  scan(start: Uint8Array, end: Uint8Array): AsyncIterable<readonly BackendRecord[]> {
+    return this.#state.scan(start, end)
+  }
+
+  async *readAll(): AsyncIterable<readonly BackendRecord[]> {
+    for await (const batch of this.#state.readAll()) {
+      let bytes = 0
+      for (const { key, value } of batch) bytes += key.length + value.length
+      this.#state.setBytesInUse(this.#state.bytesInUse + bytes)
       yield batch
     }
   }

@@ -5,6 +5,7 @@
 
 import { close, open as openCallback, write } from 'node:fs'
 import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -13,6 +14,7 @@ import { syncPath, syncTree } from './fsync.ts'
 import { extendLogFile, findDamage } from './level-files.ts'
 import { directoryBytes, openLevel } from './level.ts'
 import type { LevelOptions, OpenedLevel } from './level.ts'
+import { startSliceWorker, type SliceThreads } from './parallel-read.ts'
 
 /** A small file that is written again and again from its start, without a sync. */
 export interface RewrittenFile {
@@ -41,7 +43,16 @@ export interface Files {
   /** Undefined when it cannot be read. */
   read(path: string): Promise<Buffer | undefined>
   openRewritten(path: string): Promise<RewrittenFile>
+  /** Where threads can read its databases. */
+  readonly threads?: SliceThreads
 }
+
+/** More than three threads are faster than the one that takes what they read. */
+const THREADS_MAX = 3
+/** About what is read while threads start. */
+const PARALLEL_BYTES = 32 * 1024 * 1024
+/** A thread may be 5 MiB ahead. */
+const SLICE_BYTES = 4 * 1024 * 1024
 
 export const REAL_FILES: Files = {
   openLevel,
@@ -68,5 +79,11 @@ export const REAL_FILES: Files = {
         write(descriptor, bytes, 0, bytes.length, 0, (error) => done(error)),
       close: () => promisify(close)(descriptor),
     }
+  },
+  threads: {
+    count: Math.min(THREADS_MAX, availableParallelism() - 1),
+    fromBytes: PARALLEL_BYTES,
+    sliceBytes: SLICE_BYTES,
+    start: startSliceWorker,
   },
 }

@@ -29,6 +29,11 @@ export interface LevelOptions {
   readonly maxFileSize: number
   /** Tables kept open; connections of clients need files too. */
   readonly maxOpenFiles: number
+  /**
+   * Other threads of the process may open it as well (shareLevel). LevelDB's lock is no lock then
+   * against a second open in the process itself.
+   */
+  readonly multithreading?: boolean
 }
 
 export type OpenedLevel = { readonly ok: true; readonly db: LevelDatabase } | StorageFailure
@@ -49,19 +54,32 @@ export async function openLevel(directory: string, options: LevelOptions): Promi
     // Files that their owner is writing look damaged.
     if (damage !== undefined && (await isLocked(directory))) return inUse(directory)
     if (damage !== undefined) return corrupt(directory, damage)
-    const db = new Level<Uint8Array, Uint8Array>(directory, {
-      keyEncoding: 'buffer',
-      valueEncoding: 'buffer',
-      // An index block in clear is what lets findDamage check what it points to.
-      compression: false,
-      ...options,
-    }) as unknown as LevelDatabase
+    // An index block in clear is what lets findDamage check what it points to.
+    const db = newLevel(directory, { compression: false, ...options })
     await db.open({ createIfMissing: names.length === 0 })
     db.attachResource(await TableLinks.open(directory))
     return { ok: true, db }
   } catch (error) {
     return explainOpenFailure(directory, error)
   }
+}
+
+/** A database that this process has open with `multithreading`, once more: to be closed first. */
+export async function shareLevel(directory: string): Promise<LevelDatabase> {
+  const db = newLevel(directory, { multithreading: true })
+  await db.open({ createIfMissing: false })
+  return db
+}
+
+function newLevel(
+  directory: string,
+  options: Partial<LevelOptions> & { readonly compression?: boolean },
+): LevelDatabase {
+  return new Level<Uint8Array, Uint8Array>(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    ...options,
+  }) as unknown as LevelDatabase
 }
 
 function inUse(directory: string): StorageFailure {

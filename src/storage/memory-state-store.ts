@@ -167,6 +167,11 @@ export class MemoryStateStore implements StateStore {
     yield* this.#view(found, this.#scans)
   }
 
+  async *readAll(): AsyncGenerator<readonly BackendRecord[]> {
+    this.#checkLive()
+    yield* this.#view([...this.#records], this.#scans)
+  }
+
   async exportRecords(): Promise<RecordView> {
     this.#checkLive()
     return this.#view([...this.#records], this.#views)

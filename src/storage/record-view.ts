@@ -20,16 +20,22 @@ const BATCH_BYTES = 256 * 1024
 type Batch = readonly BackendRecord[]
 type Entries = readonly (readonly [storedKey: Uint8Array, stored: Uint8Array])[]
 
-/** The store that a view belongs to. */
+/** A read that is under way, as the store sees it. */
+export interface OpenRead {
+  /** The store closes it: whoever is not through must not take the end for the end of the records. */
+  end(): Promise<void>
+}
+
+/** The store that is read. */
 export interface ViewHost {
   /** The record's value; throws when it is damaged. */
   decode(storedKey: Uint8Array, stored: Uint8Array): Uint8Array
   /** What to throw when reading has failed. */
   onReadError(error: unknown): Error
-  onEnded(view: LevelRecordView): void
+  onEnded(read: OpenRead): void
 }
 
-export class LevelRecordView implements RecordView, AsyncIterator<Batch, undefined> {
+export class LevelRecordView implements RecordView, OpenRead, AsyncIterator<Batch, undefined> {
   readonly #snapshot: LevelSnapshot
   readonly #iterator: LevelIterator
   readonly #pending: readonly PendingWrite[]
@@ -101,7 +107,6 @@ export class LevelRecordView implements RecordView, AsyncIterator<Batch, undefin
     return this.#closing
   }
 
-  /** The store closes it: whoever is not through must not take the end for the end of the records. */
   end(): Promise<void> {
     this.#isEnded = true
     return this.close()

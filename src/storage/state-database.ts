@@ -13,9 +13,12 @@ import type { Files } from './files.ts'
 import { corrupt, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
 import type { StorageFailure } from './ports.ts'
+import { RECORD_PREFIX } from './record-codec.ts'
 
 /** Both copies of the checkpoint; write them one after the other. */
 export const COPY_KEYS: readonly [Buffer, Buffer] = [Buffer.from([1]), Buffer.from([3])]
+/** The interval of all records. */
+export const RECORDS = { start: Buffer.from([RECORD_PREFIX]), end: COPY_KEYS[1] } as const
 /** An interval that holds no key: compacting it flushes the memtable and rewrites nothing. */
 const NOTHING_START = Buffer.from([0xff])
 const NOTHING_END = Buffer.from([0xff, 0xff])
@@ -26,6 +29,7 @@ const LEVEL_OPTIONS = {
   cacheSize: 64 * 1024 * 1024,
   maxFileSize: 8 * 1024 * 1024,
   maxOpenFiles: 800,
+  multithreading: true,
 }
 
 export type OpenedStateDatabase =
@@ -34,6 +38,8 @@ export type OpenedStateDatabase =
       readonly db: LevelDatabase
       /** What was saved last; undefined when nothing ever was. */
       readonly saved: CheckpointCopy | undefined
+      /** Of its files. */
+      readonly bytes: number
     }
   | StorageFailure
 
@@ -49,19 +55,20 @@ export async function openStateDatabase(
   const opened = await files.openLevel(directory, LEVEL_OPTIONS)
   if (!opened.ok) return opened
   const { db } = opened
+  const bytes = await files.directoryBytes(directory)
   const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(db, key)))
   if (chosen.kind === 'damaged') {
     await db.close()
     return corrupt(directory, 'both copies of its checkpoint are damaged')
   }
-  if (chosen.kind === 'none') return { ok: true, db, saved: undefined }
+  if (chosen.kind === 'none') return { ok: true, db, saved: undefined, bytes }
   try {
     await rewriteCopies(db, chosen.stale, encodeCheckpoint(chosen.copy), logger)
   } catch (error) {
     await db.close()
     return unwritable(directory, error)
   }
-  return { ok: true, db, saved: chosen.copy }
+  return { ok: true, db, saved: chosen.copy, bytes }
 }
 
 function readCopy(db: LevelDatabase, key: Buffer): FoundCopy {

@@ -18,11 +18,12 @@ import { FailStop, reasonOf } from './fail-stop.ts'
 import { REAL_FILES } from './files.ts'
 import { corrupt, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
+import { ParallelRead } from './parallel-read.ts'
 import type { RecordView, StagedState, StateStore, StorageFailure, StoreOptions } from './ports.ts'
 import { decodeRecord, RecordCodec, storedBound } from './record-codec.ts'
-import { LevelRecordView } from './record-view.ts'
+import { LevelRecordView, type OpenRead, type ViewHost } from './record-view.ts'
 import { LevelStagedState } from './staged-state.ts'
-import { barrier, COPY_KEYS, openStateDatabase, rewriteAll } from './state-database.ts'
+import { barrier, COPY_KEYS, openStateDatabase, RECORDS, rewriteAll } from './state-database.ts'
 import type { OpenedStateDatabase } from './state-database.ts'
 import { StateDirectory } from './state-directory.ts'
 import { WriteBuffer } from './write-buffer.ts'
@@ -46,9 +47,6 @@ const FLUSH_BYTES = 128 * 1024
 /** Or when the oldest write has waited this long. */
 const FLUSH_DELAY_MS = 10
 
-const RECORDS_START = storedBound(new Uint8Array(0))
-const RECORDS_END = COPY_KEYS[1]
-
 /**
  * Opens the store in `directory`; creates it when the directory is absent or empty. A damaged
  * copy of the checkpoint is repaired from the other; both damaged is refused. An installation
@@ -70,7 +68,7 @@ export async function openStateStore(
     await db.close()
     return unwritable(path, error)
   }
-  const store = new LevelStateStore(directory, db, saved?.sequence ?? 0, options)
+  const store = new LevelStateStore(directory, opened, options)
   return { ok: true, store, checkpoint: saved?.checkpoint }
 }
 
@@ -95,9 +93,11 @@ class LevelStateStore implements StateStore {
   readonly #failStop: FailStop
   readonly #codec: RecordCodec
   /** Open scans, and open views of whoever copies the state. */
-  readonly #scans: Set<LevelRecordView>
-  readonly #views: Set<LevelRecordView>
+  readonly #scans: Set<OpenRead>
+  readonly #views: Set<OpenRead>
   #db: LevelDatabase
+  /** Of its files, when it was opened. */
+  #openedBytes: number
   #buffer: WriteBuffer
   #checkpointSequence: number
   #bytesInUse: number
@@ -112,8 +112,7 @@ class LevelStateStore implements StateStore {
 
   constructor(
     directory: StateDirectory,
-    db: LevelDatabase,
-    checkpointSequence: number,
+    { db, saved, bytes }: Extract<OpenedStateDatabase, { ok: true }>,
     options: StoreOptions,
   ) {
     this.#directory = directory
@@ -123,8 +122,9 @@ class LevelStateStore implements StateStore {
     this.#scans = new Set()
     this.#views = new Set()
     this.#db = db
+    this.#openedBytes = bytes
     this.#buffer = new WriteBuffer()
-    this.#checkpointSequence = checkpointSequence
+    this.#checkpointSequence = saved?.sequence ?? 0
     this.#bytesInUse = 0
     this.#flushing = undefined
     this.#timer = undefined
@@ -183,10 +183,25 @@ class LevelStateStore implements StateStore {
     yield* this.#view(storedBound(start), storedBound(end), this.#scans)
   }
 
+  async *readAll(): AsyncGenerator<readonly BackendRecord[]> {
+    this.#checkLive()
+    await this.flush()
+    this.#checkLive()
+    const { threads } = this.#directory.files
+    if (threads === undefined || threads.count === 0 || this.#openedBytes < threads.fromBytes) {
+      yield* this.#view(RECORDS.start, RECORDS.end, this.#scans)
+      return
+    }
+    const host = this.#hostOf(this.#scans)
+    const read = new ParallelRead(this.#db, this.#openedBytes, threads, host)
+    this.#scans.add(read)
+    yield* read.batches()
+  }
+
   /** Without a flush: while writes come without a pause, the buffer is never empty. */
   async exportRecords(): Promise<RecordView> {
     this.#checkLive()
-    return this.#view(RECORDS_START, RECORDS_END, this.#views, this.#buffer.pending())
+    return this.#view(RECORDS.start, RECORDS.end, this.#views, this.#buffer.pending())
   }
 
   async flush(): Promise<void> {
@@ -286,6 +301,7 @@ class LevelStateStore implements StateStore {
     if (!opened.ok) throw new Error(opened.message)
     if (opened.saved === undefined) throw new Error('the installed state has no checkpoint')
     this.#db = opened.db
+    this.#openedBytes = opened.bytes
     this.#buffer = new WriteBuffer()
     this.#checkpointSequence = opened.saved.sequence
     this.#bytesInUse = 0
@@ -309,16 +325,20 @@ class LevelStateStore implements StateStore {
   #view(
     start: Buffer,
     end: Buffer,
-    open: Set<LevelRecordView>,
+    open: Set<OpenRead>,
     pending: readonly PendingWrite[] = [],
   ): LevelRecordView {
-    const view = new LevelRecordView(this.#db, start, end, pending, {
+    const view = new LevelRecordView(this.#db, start, end, pending, this.#hostOf(open))
+    open.add(view)
+    return view
+  }
+
+  #hostOf(open: Set<OpenRead>): ViewHost {
+    return {
       decode: (storedKey, stored) => this.#decode(storedKey, stored),
       onReadError: (error) => this.#fail('reading', error),
       onEnded: (ended) => void open.delete(ended),
-    })
-    open.add(view)
-    return view
+    }
   }
 
   async #endViews(): Promise<void> {

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
+import { REAL_FILES } from '../../src/storage/files.ts'
 import { MemoryStateDisk, openMemoryStateStore } from '../../src/storage/memory-state-store.ts'
 import type { BackendRecord } from '../../src/base/ports.ts'
-import type { RecordView, StagedState, StateStore } from '../../src/storage/ports.ts'
+import type { StagedState, StateStore } from '../../src/storage/ports.ts'
 import { StagingError, ViewEndedError } from '../../src/storage/transfer-errors.ts'
+import { THREADLESS } from '../support/slice-threads.ts'
 import { bytes, mustOpenState, temporaryDirectory } from '../support/storage.ts'
 
 interface Opened {
@@ -25,6 +27,14 @@ const places: Readonly<Record<string, () => Promise<Place>>> = {
     const directory = await temporaryDirectory()
     return () => mustOpenState(directory)
   },
+  'LevelDB, which threads read': async () => {
+    const directory = await temporaryDirectory()
+    return () => mustOpenState(directory, { ...REAL_FILES, threads: THREADLESS })
+  },
+}
+
+async function readAll(store: StateStore): Promise<[string, string][]> {
+  return viewed(store.readAll())
 }
 
 async function scanned(store: StateStore, start: string, end: string): Promise<[string, string][]> {
@@ -35,7 +45,7 @@ async function scanned(store: StateStore, start: string, end: string): Promise<[
   return records
 }
 
-async function viewed(view: RecordView): Promise<[string, string][]> {
+async function viewed(view: AsyncIterable<readonly BackendRecord[]>): Promise<[string, string][]> {
   const records: [string, string][] = []
   for await (const batch of view) {
     expect(batch.length).toBeGreaterThan(0)
@@ -129,6 +139,57 @@ describe.each(Object.entries(places))('the state store on %s', (_name, newPlace)
     expect(keys).toHaveLength(5000)
     expect(await scanned(store, '', '\xff')).toEqual([])
     await store.close()
+  })
+
+  test('all records are read in byte order, with writes made just before', async () => {
+    const open = await newPlace()
+    const { store } = await open()
+    expect(await readAll(store)).toEqual([])
+    const keys = ['', '\0', 'a', 'a\0', 'b', '\x80', '\xff'.repeat(9), '\xff'.repeat(10)]
+    for (const key of keys.toReversed()) store.put(bytes(key), bytes(`of ${key}`))
+    const all = keys.map((key) => [key, `of ${key}`])
+    expect(await readAll(store)).toEqual(all)
+    await store.saveCheckpoint(bytes('saved'))
+    expect(await readAll(store)).toEqual(all)
+    await store.close()
+    const again = await open()
+    expect(await readAll(again.store)).toEqual(all)
+    await again.store.close()
+  })
+
+  test('records that were given are deleted while others are read', async () => {
+    const open = await newPlace()
+    const first = await open()
+    const keys = Array.from({ length: 5000 }, (_, i) => String(i).padStart(6, '0'))
+    for (const key of keys) first.store.put(bytes(key), bytes(key))
+    await first.store.close()
+    const { store } = await open()
+    const given: string[] = []
+    for await (const batch of store.readAll()) {
+      for (const { key } of batch) {
+        given.push(text(key))
+        store.delete(key)
+      }
+    }
+    expect(given).toEqual(keys)
+    expect(await readAll(store)).toEqual([])
+    await store.close()
+  })
+
+  test('reading all is left early, or ends with the store', async () => {
+    const open = await newPlace()
+    const first = await open()
+    for (let i = 0; i < 5000; i++) first.store.put(bytes(`key ${i}`), bytes('value'))
+    await first.store.close()
+    const { store } = await open()
+    for await (const batch of store.readAll()) if (batch.length > 0) break
+    const reading = store.readAll()[Symbol.asyncIterator]()
+    expect((await reading.next()).done).toBe(false)
+    await store.close()
+    await expect(reading.next()).rejects.toThrow(ViewEndedError)
+    const again = await open()
+    expect(await readAll(again.store)).toHaveLength(5000)
+    await again.store.close()
   })
 
   test('the newest checkpoint comes back after a restart', async () => {
@@ -303,7 +364,7 @@ describe.each(Object.entries(places))('the state store on %s', (_name, newPlace)
     const { store } = await open()
     for (const round of ['1', '2', '3']) {
       await store.install(await ready(store, round, ['key', round], [`only ${round}`, round]))
-      expect(await scanned(store, '', '\xff')).toEqual([
+      expect(await readAll(store)).toEqual([
         ['key', round],
         [`only ${round}`, round],
       ])
@@ -396,10 +457,12 @@ describe.each(Object.entries(places))('the state store on %s', (_name, newPlace)
     await expect(store.stage()).rejects.toThrow('one state is staged at a time')
     await expect(store.install(staged)).rejects.toThrow('only a finished staged state')
     await staged.finish(bytes('new'))
-    const scan = store.scan(bytes(''), bytes('\xff'))[Symbol.asyncIterator]()
-    await scan.next()
-    await expect(store.install(staged)).rejects.toThrow('no scan is under way')
-    await scan.return?.()
+    for (const batches of [store.scan(bytes(''), bytes('\xff')), store.readAll()]) {
+      const scan = batches[Symbol.asyncIterator]()
+      await scan.next()
+      await expect(store.install(staged)).rejects.toThrow('no scan is under way')
+      await scan.return?.()
+    }
     const saving = store.saveCheckpoint(bytes('old'))
     await expect(store.install(staged)).rejects.toThrow('no checkpoint is saved')
     await saving
@@ -409,6 +472,7 @@ describe.each(Object.entries(places))('the state store on %s', (_name, newPlace)
     expect(() => store.delete(bytes('a'))).toThrow('left alone')
     const refused = [
       scanned(store, '', '\xff'),
+      readAll(store),
       store.exportRecords(),
       store.saveCheckpoint(bytes('old')),
       store.install(staged),
@@ -498,6 +562,7 @@ describe.each(Object.entries(places))('the state store on %s', (_name, newPlace)
         }
         const expected = [...model].sort(([a], [b]) => (a < b ? -1 : 1))
         expect(await scanned(store, '', '\xff\xff')).toEqual(expected)
+        expect(await readAll(store)).toEqual(expected)
         await store.close()
       }),
       { numRuns: 25 },

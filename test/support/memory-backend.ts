@@ -8,6 +8,15 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
 }
 
+async function* batchesOf(
+  records: readonly BackendRecord[],
+): AsyncGenerator<readonly BackendRecord[]> {
+  for (let i = 0; i < records.length; i += SCAN_BATCH_RECORDS) {
+    await Promise.resolve()
+    yield records.slice(i, i + SCAN_BATCH_RECORDS)
+  }
+}
+
 export class MemoryBackend implements Backend {
   readonly #records: Map<string, Uint8Array>
 
@@ -31,12 +40,12 @@ export class MemoryBackend implements Backend {
     this.#records.delete(textOf(key))
   }
 
-  async *scan(start: Uint8Array, end: Uint8Array): AsyncGenerator<readonly BackendRecord[]> {
-    const records = this.records(textOf(start), textOf(end))
-    for (let i = 0; i < records.length; i += SCAN_BATCH_RECORDS) {
-      await Promise.resolve()
-      yield records.slice(i, i + SCAN_BATCH_RECORDS)
-    }
+  scan(start: Uint8Array, end: Uint8Array): AsyncGenerator<readonly BackendRecord[]> {
+    return batchesOf(this.records(textOf(start), textOf(end)))
+  }
+
+  readAll(): AsyncGenerator<readonly BackendRecord[]> {
+    return batchesOf(this.records())
   }
 
   /** Records with start <= key < end in key order. */

@@ -9,6 +9,7 @@ import { onTestFinished } from 'vitest'
 
 import type { Logger } from '../../src/base/ports.ts'
 import type { Entry } from '../../src/raft/types.ts'
+import type { Files } from '../../src/storage/files.ts'
 import { openRaftLogStore } from '../../src/storage/raft-log-store.ts'
 import type { OpenedRaftLog } from '../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../src/storage/state-store.ts'
@@ -58,8 +59,8 @@ export async function mustOpenLog(directory: string): Promise<LogOpened> {
   return opened
 }
 
-export async function mustOpenState(directory: string): Promise<StateOpened> {
-  const opened = await openStateStore(directory, quietOptions())
+export async function mustOpenState(directory: string, files?: Files): Promise<StateOpened> {
+  const opened = await openStateStore(directory, { ...quietOptions(), ...(files && { files }) })
   if (!opened.ok) throw new Error(opened.message)
   return opened
 }
