@@ -1,5 +1,6 @@
 /**
- * What LevelDB does not check itself: that the tables it is about to use are what it once wrote.
+ * What LevelDB does not do with its files itself: make its log as long as it will become
+ * (extendLogFile), and check that the tables it is about to use are what it once wrote (findDamage).
  * It reads blocks without verifying their checksums, so one flipped bit makes records vanish,
  * come back from the dead, or trip an assertion that ends the process without a word. So before
  * a database is opened, its manifest is read for the list of live tables, and every block of

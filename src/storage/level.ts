@@ -15,7 +15,7 @@ import { Level } from 'level'
 import { isNotFound, reasonOf } from './fail-stop.ts'
 import { findDamage } from './level-files.ts'
 import type { StorageFailure } from './ports.ts'
-import { TableLinks } from './table-links.ts'
+import { removeLinks, TableLinks } from './table-links.ts'
 
 /** Binary keys and values; reads give Buffers that the caller owns. */
 export type LevelDatabase = ClassicLevel<Uint8Array, Uint8Array>
@@ -56,6 +56,7 @@ export async function openLevel(directory: string, options: LevelOptions): Promi
     if (damage !== undefined) return corrupt(directory, damage)
     // An index block in clear is what lets findDamage check what it points to.
     const db = newLevel(directory, { compression: false, ...options })
+    await removeLinks(directory)
     await db.open({ createIfMissing: names.length === 0 })
     db.attachResource(await TableLinks.open(directory))
     return { ok: true, db }

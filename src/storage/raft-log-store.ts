@@ -6,7 +6,10 @@
  *   01 <sequence>    a block
  *   durable-mark     a file beside the database (durable-marker.ts)
  *
- * Invariant: what open() returns contains every entry whose append resolved, or open() refuses.
+ * Invariant: what open() returns contains every entry whose append resolved, or open() refuses. (Of
+ * damage to what was written in the last 10 ms before a kill nothing may tell: the mark is behind.)
+ *
+ * LevelDB's log file is made 20 MiB long ahead of time, zeros behind what is in it (level-files.ts).
  *
  * Why compaction needs no sync: each slice deletes blocks and moves the anchor in one atomic
  * batch, and open() ignores blocks before the anchor. LevelDB may lose any of these batches in a

@@ -55,7 +55,8 @@ export async function openStateDatabase(
   const opened = await files.openLevel(directory, LEVEL_OPTIONS)
   if (!opened.ok) return opened
   const { db } = opened
-  const bytes = await files.directoryBytes(directory)
+  // It decides how the records are read, no more: a failure must not leave the database open.
+  const bytes = await files.directoryBytes(directory).catch(() => 0)
   const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(db, key)))
   if (chosen.kind === 'damaged') {
     await db.close()

@@ -7,8 +7,9 @@
  *     state/000012.ldb ────────┐
  *     state/links/000012.ldb ──┴── the file
  *
- * Nothing but speed depends on it, so the first failure (a file system without links) ends it: a
- * file without a second name is deleted as before. What a killed process left goes at the next start.
+ * A file without a second name is deleted as before, so the first failure (a file system without
+ * links) ends it. The space of a deleted file comes back with its second name: after one look, or
+ * when the database is opened or closed.
  */
 
 import { link, mkdir, readdir, rm, unlink } from 'node:fs/promises'
@@ -17,6 +18,14 @@ import { join } from 'node:path'
 import { reasonOf } from './fail-stop.ts'
 
 const LINKS_NAME = 'links'
+
+/**
+ * Before a database is opened: what a killed process left may hold the very space that this needs,
+ * and what it names may be another file by now.
+ */
+export async function removeLinks(directory: string): Promise<void> {
+  await rm(join(directory, LINKS_NAME), { recursive: true, force: true }).catch(() => undefined)
+}
 
 /** Between two looks at the directory. Files live longer than that, but for few. */
 const LOOK_MS = 100
@@ -43,12 +52,11 @@ export class TableLinks {
     this.#isClosed = false
   }
 
-  /** Begins with what lies in `directory`, a database that is open. Never fails. */
+  /** For a database that is open, and had no links before. Never fails. */
   static async open(directory: string): Promise<TableLinks> {
     const links = new TableLinks(directory)
     try {
-      await mkdir(links.#links, { recursive: true, mode: 0o700 })
-      links.#linked = new Set(await readdir(links.#links))
+      await mkdir(links.#links, { mode: 0o700 })
       links.#lookSoon()
     } catch {
       links.#isClosed = true
@@ -61,7 +69,7 @@ export class TableLinks {
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#looking
-    await rm(this.#links, { recursive: true, force: true }).catch(() => undefined)
+    await removeLinks(this.#directory)
   }
 
   /** As a resource of the database. */
@@ -74,8 +82,14 @@ export class TableLinks {
     this.#timer = setTimeout(() => {
       this.#looking = this.#look()
         .then(() => this.#lookSoon())
-        .catch(() => void (this.#isClosed = true))
+        .catch(() => this.#giveUp())
     }, this.#lookMs).unref()
+  }
+
+  /** What is linked would keep its space when LevelDB deletes it. */
+  #giveUp(): Promise<void> {
+    this.#isClosed = true
+    return removeLinks(this.#directory)
   }
 
   async #look(): Promise<void> {

@@ -176,3 +176,15 @@ test('a step works on no more keys than it may', () => {
   expect(Math.max(...looked.mock.calls.map(([, , , max]) => max))).toBe(3)
   expect(execution.result().kvs).toHaveLength(20)
 })
+
+test('a step ends early when the records are long', () => {
+  const kv = new MemoryKv()
+  const value = Buffer.alloc(400 * 1024)
+  for (let i = 0; i < 10; i++) applyPut(kv, putRequest({ key: k(`k${i}`), value }))
+  const request = rangeRequest({ key: k('\0'), rangeEnd: k('\0') })
+  const execution = new RangeExecution(kv.store, request, kv.store.currentRevision)
+  let steps = 1
+  while (!execution.step(100)) steps++
+  expect(steps).toBe(4)
+  expect(execution.result().kvs).toHaveLength(10)
+})

@@ -1,7 +1,7 @@
 /** Second names for the files of LevelDB, on a real disk: when they come, and when they go. */
 
 import { existsSync } from 'node:fs'
-import { readdir, stat, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { Level } from 'level'
@@ -32,26 +32,42 @@ describe('a table', () => {
     expect(existsSync(join(directory, 'links'))).toBe(false)
   })
 
-  test('whose process was killed loses its second name at the next start', async () => {
+  test('loses it at once when another cannot have one', async () => {
     const directory = await temporaryDirectory()
     await writeFile(join(directory, TABLE), '')
-    await TableLinks.open(directory)
+    const links = await TableLinks.open(directory)
     await vi.waitFor(async () => expect(await linksIn(directory)).toEqual([TABLE]))
-    await unlink(join(directory, TABLE))
-    const next = await TableLinks.open(directory)
-    await vi.waitFor(async () => expect(await linksIn(directory)).toEqual([]))
-    await next.close()
+    await writeFile(join(directory, 'links', '000020.ldb'), 'in the way')
+    await writeFile(join(directory, '000020.ldb'), '')
+    await vi.waitFor(() => expect(existsSync(join(directory, 'links'))).toBe(false))
+    expect((await stat(join(directory, TABLE))).nlink).toBe(1)
+    await links.close()
   })
 
-  test('does without where there can be none', async () => {
+  test('keeps its one name where there can be no links', async () => {
     const directory = await temporaryDirectory()
+    await writeFile(join(directory, TABLE), '')
     await writeFile(join(directory, 'links'), 'not a directory')
     const links = await TableLinks.open(directory)
     await links.close()
+    expect((await stat(join(directory, TABLE))).nlink).toBe(1)
   })
 })
 
-test('a database that is used, killed and opened again keeps all, and leaves no links', async () => {
+test('what a killed process left is gone when the database is open', async () => {
+  const directory = join(await temporaryDirectory(), 'log')
+  const first = await mustOpenLog(directory)
+  await first.store.close()
+  await mkdir(join(directory, 'links'))
+  for (const name of ['000003.log', '000099.ldb']) {
+    await writeFile(join(directory, 'links', name), 'of another file')
+  }
+  const { store } = await mustOpenLog(directory)
+  expect(await linksIn(directory)).toEqual([])
+  await store.close()
+})
+
+test('a database that is used and opened again keeps all, and leaves no links', async () => {
   const directory = join(await temporaryDirectory(), 'log')
   const entries = entriesFrom(1, 40, 1, 1024 * 1024)
   const { store } = await mustOpenLog(directory)
