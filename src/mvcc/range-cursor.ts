@@ -52,6 +52,7 @@ export class RangeCursor {
     else this.#start = `${last.key}\0` as Key
     return versions
   }
+
   #nextOfPoint(): KeyVersion[] {
     this.#done = true
     const version = this.#source.versionAt(this.#start, this.revision)

@@ -28,7 +28,7 @@ export async function findDamage(directory: string): Promise<string | undefined>
   if (version === 'damaged') return 'its manifest is damaged'
   const { logNumber, tables } = version
   if (logNumber > 0) {
-    const log = `${String(logNumber).padStart(6, '0')}.log`
+    const log = fileName(logNumber, 'log')
     const found = await stat(join(directory, log)).catch(() => undefined)
     if (found === undefined) return `its log file ${log} is missing, or the manifest lost its end`
   }
@@ -65,7 +65,7 @@ async function* readTables(
 
 /** Fills `content`, which has the size that the table should have. */
 async function readTable(directory: string, number: number, content: Buffer): Promise<ReadTable> {
-  const name = `${String(number).padStart(6, '0')}.ldb`
+  const name = fileName(number, 'ldb')
   try {
     const size = await readWhole(join(directory, name), content)
     if (size === content.length) return { name, content }
@@ -102,10 +102,15 @@ export async function extendLogFile(directory: string, bytes: number): Promise<v
     /^\d+\.log$/.test(name) ? [Number.parseInt(name, 10)] : [],
   )
   if (numbers.length === 0) return
-  const name = `${String(Math.max(...numbers)).padStart(6, '0')}.log`
+  const name = fileName(Math.max(...numbers), 'log')
   const path = join(directory, name)
   const { size } = await stat(path)
   if (size < bytes / 2) await truncate(path, bytes)
+}
+
+/** As LevelDB names it. */
+function fileName(number: number, ending: 'ldb' | 'log'): string {
+  return `${String(number).padStart(6, '0')}.${ending}`
 }
 
 /** Reads little-endian numbers and LevelDB's varints; `failed` when the bytes ran out. */

@@ -18,6 +18,10 @@ import { join } from 'node:path'
 import { reasonOf } from './fail-stop.ts'
 
 const LINKS_NAME = 'links'
+/** Between two looks at the directory. Files live longer than that, but for few. */
+const LOOK_MS = 100
+/** When nothing has changed for long. */
+const QUIET_LOOK_MS = 1600
 
 /**
  * Before a database is opened: what a killed process left may hold the very space that this needs,
@@ -27,16 +31,11 @@ export async function removeLinks(directory: string): Promise<void> {
   await rm(join(directory, LINKS_NAME), { recursive: true, force: true }).catch(() => undefined)
 }
 
-/** Between two looks at the directory. Files live longer than that, but for few. */
-const LOOK_MS = 100
-/** When nothing has changed for long. */
-const QUIET_LOOK_MS = 1600
-
 export class TableLinks {
   readonly #directory: string
   readonly #links: string
   /** Files with a second name. */
-  #linked: Set<string>
+  readonly #linked: Set<string>
   #looking: Promise<void>
   #lookMs: number
   #timer: NodeJS.Timeout | undefined
