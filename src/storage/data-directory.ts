@@ -3,7 +3,7 @@
  *
  *   <data-dir>/            0700
  *     member/
- *       format             'quorate data 1'
+ *       format             'quorate data 2'
  *       log/               the Raft log (raft-log-store.ts)
  *       state/             records and checkpoint (state-store.ts)
  *       state.*            while a state from another member is taken over (state-directory.ts)
@@ -25,7 +25,7 @@ import { openRaftLogStore } from './raft-log-store.ts'
 import { hasState } from './state-directory.ts'
 import { openStateStore } from './state-store.ts'
 
-const FORMAT = 'quorate data 1\n'
+const FORMAT = 'quorate data 2\n'
 const MEMBER = 'member'
 const UNFINISHED = 'member.tmp'
 /** What a volume's root has before anybody uses it. */

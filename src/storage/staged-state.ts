@@ -15,10 +15,10 @@ import { keyFromBytes } from '../base/key.ts'
 import type { BackendRecord, Logger } from '../base/ports.ts'
 import { encodeCheckpoint } from './checkpoint-record.ts'
 import { reasonOf } from './fail-stop.ts'
-import type { LevelDatabase } from './level.ts'
 import type { StagedState } from './ports.ts'
-import { RecordCodec } from './record-codec.ts'
-import { barrier, COPY_KEYS, openStateDatabase } from './state-database.ts'
+import { RecordCodec, storedBound } from './record-codec.ts'
+import { COPIES, findStateDamage, openStateDatabase } from './state-database.ts'
+import type { StateDatabase } from './state-database.ts'
 import type { StateDirectory } from './state-directory.ts'
 import { StagingError } from './transfer-errors.ts'
 
@@ -31,7 +31,9 @@ export class LevelStagedState implements StagedState {
   readonly #directory: StateDirectory
   readonly #logger: Logger
   readonly #codec: RecordCodec
-  #db: LevelDatabase | undefined
+  #database: StateDatabase | undefined
+  /** The key of the record, as stored, that was written last. */
+  #newestKey: Buffer | undefined
   #state: 'open' | 'ready' | 'installed' | 'ended'
   #isFinishing: boolean
   /** Steps run one after the other. */
@@ -42,7 +44,8 @@ export class LevelStagedState implements StagedState {
     this.#directory = directory
     this.#logger = logger
     this.#codec = new RecordCodec()
-    this.#db = undefined
+    this.#database = undefined
+    this.#newestKey = undefined
     this.#state = 'open'
     this.#isFinishing = false
     this.#work = Promise.resolve()
@@ -65,7 +68,7 @@ export class LevelStagedState implements StagedState {
         this.#logger,
       )
       if (!opened.ok) throw new Error(opened.message)
-      this.#db = opened.db
+      this.#database = opened.database
     })
   }
 
@@ -78,14 +81,15 @@ export class LevelStagedState implements StagedState {
     assert(!this.#isFinishing, 'a staged state is finished once')
     this.#isFinishing = true
     await this.#step(async () => {
-      const db = this.#opened()
+      const database = this.#opened()
       const bytes = encodeCheckpoint({ sequence: FIRST_SEQUENCE, checkpoint })
-      await barrier(db)
-      for (const key of COPY_KEYS) await db.put(key, bytes, { sync: true })
-      this.#db = undefined
-      await db.close()
+      await database.barrier()
+      await database.probe(this.#newestKey)
+      for (const position of COPIES) await database.writeCopy(position, bytes)
+      this.#database = undefined
+      await database.close()
       // While it can still be given up: the one who installs it finds damage fatal.
-      const damage = await this.#directory.files.findDamage(this.#directory.staging)
+      const damage = await findStateDamage(this.#directory.files, this.#directory.staging)
       if (damage !== undefined) throw new Error(damage)
       await this.#directory.publish()
       if (this.#state === 'open') this.#state = 'ready'
@@ -106,7 +110,7 @@ export class LevelStagedState implements StagedState {
   }
 
   async #writeAll(records: readonly BackendRecord[]): Promise<void> {
-    const db = this.#opened()
+    const { records: db } = this.#opened()
     let at = 0
     while (at < records.length && this.#state === 'open') {
       const batch = db.batch()
@@ -118,6 +122,8 @@ export class LevelStagedState implements StagedState {
         at++
         if (bytes >= BATCH_BYTES) break
       }
+      const last = records[at - 1]
+      if (last !== undefined) this.#newestKey = storedBound(last.key)
       await batch.write()
     }
   }
@@ -138,9 +144,9 @@ export class LevelStagedState implements StagedState {
     return step
   }
 
-  #opened(): LevelDatabase {
-    assert(this.#db !== undefined, 'a state is gathered in an open database')
-    return this.#db
+  #opened(): StateDatabase {
+    assert(this.#database !== undefined, 'a state is gathered in an open database')
+    return this.#database
   }
 
   #checkWanted(): void {
@@ -153,8 +159,8 @@ export class LevelStagedState implements StagedState {
 
   async #remove(): Promise<void> {
     try {
-      await this.#db?.close()
-      this.#db = undefined
+      await this.#database?.close()
+      this.#database = undefined
       await this.#directory.removeStaged()
     } catch (error) {
       // The next one, or the next start, tries again.

@@ -1,11 +1,17 @@
 /**
- * The LevelDB of a state, in use or being gathered:
+ * The databases of a state, in use or being gathered:
  *
- *   01            checkpoint, first copy
- *   02 <key>      a record (record-codec.ts)
- *   03            checkpoint, second copy
+ *     state/               02 <key>   a record (record-codec.ts)
+ *     state/checkpoint/    01, 02     the checkpoint, in two copies
+ *
+ * Why two databases: records are written in the order of their keys, so LevelDB's tables of them lie
+ * side by side and none has to be merged with another. A table that held a copy as well would
+ * reach across all of them, and all would be written again and again for it.
  */
 
+import { join } from 'node:path'
+
+import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/ports.ts'
 import { chooseCheckpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint-record.ts'
 import type { CheckpointCopy, FoundCopy } from './checkpoint-record.ts'
@@ -15,16 +21,21 @@ import type { LevelDatabase } from './level.ts'
 import type { StorageFailure } from './ports.ts'
 import { RECORD_PREFIX } from './record-codec.ts'
 
-/** Both copies of the checkpoint; write them one after the other. */
-export const COPY_KEYS: readonly [Buffer, Buffer] = [Buffer.from([1]), Buffer.from([3])]
+const CHECKPOINT = 'checkpoint'
+const COPY_KEYS: readonly Buffer[] = [Buffer.from([1]), Buffer.from([2])]
+/** What `writeCopy` takes. */
+export const COPIES = [0, 1] as const
 /** The interval of all records. */
-export const RECORDS = { start: Buffer.from([RECORD_PREFIX]), end: COPY_KEYS[1] } as const
+export const RECORDS = {
+  start: Buffer.from([RECORD_PREFIX]),
+  end: Buffer.from([RECORD_PREFIX + 1]),
+} as const
 /** An interval that holds no key: compacting it flushes the memtable and rewrites nothing. */
 const NOTHING_START = Buffer.from([0xff])
 const NOTHING_END = Buffer.from([0xff, 0xff])
 const ALL_START = Buffer.from([0])
 
-const LEVEL_OPTIONS = {
+const RECORD_OPTIONS = {
   writeBufferSize: 16 * 1024 * 1024,
   cacheSize: 64 * 1024 * 1024,
   maxFileSize: 8 * 1024 * 1024,
@@ -32,19 +43,26 @@ const LEVEL_OPTIONS = {
   multithreading: true,
 }
 
+const CHECKPOINT_OPTIONS = {
+  writeBufferSize: 1024 * 1024,
+  cacheSize: 64 * 1024,
+  maxFileSize: 8 * 1024 * 1024,
+  maxOpenFiles: 100,
+}
+
 export type OpenedStateDatabase =
   | {
       readonly ok: true
-      readonly db: LevelDatabase
+      readonly database: StateDatabase
       /** What was saved last; undefined when nothing ever was. */
       readonly saved: CheckpointCopy | undefined
-      /** Of its files. */
+      /** Of the files of the records. */
       readonly bytes: number
     }
   | StorageFailure
 
 /**
- * Opens the database in `directory`; creates it when that is absent or empty. A damaged copy of
+ * Opens the state in `directory`; creates it when that is absent or empty. A damaged copy of
  * the checkpoint is repaired from the other; both damaged is refused.
  */
 export async function openStateDatabase(
@@ -52,24 +70,104 @@ export async function openStateDatabase(
   directory: string,
   logger: Logger,
 ): Promise<OpenedStateDatabase> {
-  const opened = await files.openLevel(directory, LEVEL_OPTIONS)
-  if (!opened.ok) return opened
-  const { db } = opened
-  // It decides how the records are read, no more: a failure must not leave the database open.
+  const records = await files.openLevel(directory, RECORD_OPTIONS)
+  if (!records.ok) return records
+  const copies = await files.openLevel(join(directory, CHECKPOINT), CHECKPOINT_OPTIONS)
+  if (!copies.ok) {
+    await records.db.close()
+    return copies
+  }
+  const database = new StateDatabase(records.db, copies.db)
+  // It decides how the records are read, no more: a failure must not leave the databases open.
   const bytes = await files.directoryBytes(directory).catch(() => 0)
-  const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(db, key)))
+  const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(copies.db, key)))
   if (chosen.kind === 'damaged') {
-    await db.close()
+    await database.close()
     return corrupt(directory, 'both copies of its checkpoint are damaged')
   }
-  if (chosen.kind === 'none') return { ok: true, db, saved: undefined, bytes }
+  if (chosen.kind === 'none') return { ok: true, database, saved: undefined, bytes }
   try {
-    await rewriteCopies(db, chosen.stale, encodeCheckpoint(chosen.copy), logger)
+    for (const position of chosen.stale) {
+      logger.warn('repaired one copy of the checkpoint from the other', { position })
+      await database.writeCopy(position, encodeCheckpoint(chosen.copy))
+    }
   } catch (error) {
-    await db.close()
+    await database.close()
     return unwritable(directory, error)
   }
-  return { ok: true, db, saved: chosen.copy, bytes }
+  return { ok: true, database, saved: chosen.copy, bytes }
+}
+
+/** A phrase about the first damage found in the files of a state that nobody has open. */
+export async function findStateDamage(
+  files: Files,
+  directory: string,
+): Promise<string | undefined> {
+  return (
+    (await files.findDamage(directory)) ?? (await files.findDamage(join(directory, CHECKPOINT)))
+  )
+}
+
+/** Bytes of all files of a state. */
+export async function stateBytes(files: Files, directory: string): Promise<number> {
+  const parts = [directory, join(directory, CHECKPOINT)]
+  const sizes = await Promise.all(parts.map((part) => files.directoryBytes(part)))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+export class StateDatabase {
+  readonly records: LevelDatabase
+  readonly #copies: LevelDatabase
+
+  constructor(records: LevelDatabase, copies: LevelDatabase) {
+    this.records = records
+    this.#copies = copies
+  }
+
+  /**
+   * Makes every earlier write durable, if `probe` tells no failure afterwards; see state-store.ts for
+   * why it takes this. Of copies too: what is damaged in a log file LevelDB passes over in silence,
+   * so the last checkpoint is in a table before the next one is written.
+   */
+  async barrier(): Promise<void> {
+    await barrier(this.records)
+    await barrier(this.#copies)
+  }
+
+  /**
+   * Rejects when the barrier failed: compactRange tells nothing, but the failure sticks to the
+   * database until its next write. This one deletes a key that is not there, behind `newestKey`, the
+   * one that was written last (undefined: none since it was opened), so that it reaches across no
+   * other table. No write of a record may be under way.
+   */
+  async probe(newestKey: Uint8Array | undefined): Promise<void> {
+    if (newestKey === undefined) return
+    let key = newestKey
+    do key = Buffer.concat([key, Buffer.of(0)])
+    while (this.records.getSync(key) !== undefined)
+    await this.records.del(key)
+  }
+
+  /** One after the other: in one batch they would share one record of LevelDB's log. */
+  writeCopy(position: number, bytes: Uint8Array): Promise<void> {
+    const key = COPY_KEYS[position]
+    assert(key !== undefined, 'a checkpoint has two copies', { position })
+    return this.#copies.put(key, bytes, { sync: true })
+  }
+
+  /** Rewrites all records, without what was deleted. */
+  rewriteRecords(): Promise<void> {
+    return this.records.compactRange(ALL_START, NOTHING_END)
+  }
+
+  async close(): Promise<void> {
+    await this.records.close()
+    await this.#copies.close()
+  }
+}
+
+function barrier(db: LevelDatabase): Promise<void> {
+  return db.compactRange(NOTHING_START, NOTHING_END)
 }
 
 function readCopy(db: LevelDatabase, key: Buffer): FoundCopy {
@@ -79,31 +177,4 @@ function readCopy(db: LevelDatabase, key: Buffer): FoundCopy {
   } catch {
     return 'damaged'
   }
-}
-
-async function rewriteCopies(
-  db: LevelDatabase,
-  positions: readonly number[],
-  bytes: Buffer,
-  logger: Logger,
-): Promise<void> {
-  for (const position of positions) {
-    const key = COPY_KEYS[position]
-    if (key === undefined) continue
-    logger.warn('repaired one copy of the checkpoint from the other', { position })
-    await db.put(key, bytes, { sync: true })
-  }
-}
-
-/**
- * Makes every earlier write durable; see state-store.ts for why it takes this. It reports no
- * error, but a failure sticks to the database, so that the synced write that follows fails.
- */
-export function barrier(db: LevelDatabase): Promise<void> {
-  return db.compactRange(NOTHING_START, NOTHING_END)
-}
-
-/** Rewrites the whole database, without what was deleted. */
-export function rewriteAll(db: LevelDatabase): Promise<void> {
-  return db.compactRange(ALL_START, NOTHING_END)
 }

@@ -17,14 +17,13 @@ import { encodeCheckpoint } from './checkpoint-record.ts'
 import { FailStop, reasonOf } from './fail-stop.ts'
 import { REAL_FILES } from './files.ts'
 import { corrupt, unwritable } from './level.ts'
-import type { LevelDatabase } from './level.ts'
 import { ParallelRead } from './parallel-read.ts'
 import type { RecordView, StagedState, StateStore, StorageFailure, StoreOptions } from './ports.ts'
 import { decodeRecord, RecordCodec, storedBound } from './record-codec.ts'
 import { LevelRecordView, type OpenRead, type ViewHost } from './record-view.ts'
 import { LevelStagedState } from './staged-state.ts'
-import { barrier, COPY_KEYS, openStateDatabase, RECORDS, rewriteAll } from './state-database.ts'
-import type { OpenedStateDatabase } from './state-database.ts'
+import { COPIES, openStateDatabase, RECORDS, stateBytes } from './state-database.ts'
+import type { OpenedStateDatabase, StateDatabase } from './state-database.ts'
 import { StateDirectory } from './state-directory.ts'
 import { WriteBuffer } from './write-buffer.ts'
 import type { PendingWrite } from './write-buffer.ts'
@@ -60,12 +59,12 @@ export async function openStateStore(
   const directory = new StateDirectory(options.files ?? REAL_FILES, path)
   const opened = await openRecovered(directory, options)
   if (!opened.ok) return opened
-  const { db, saved } = opened
+  const { database, saved } = opened
   try {
     await directory.removeStaged()
     await directory.removeOld()
   } catch (error) {
-    await db.close()
+    await database.close()
     return unwritable(path, error)
   }
   const store = new LevelStateStore(directory, opened, options)
@@ -95,7 +94,9 @@ class LevelStateStore implements StateStore {
   /** Open scans, and open views of whoever copies the state. */
   readonly #scans: Set<OpenRead>
   readonly #views: Set<OpenRead>
-  #db: LevelDatabase
+  #database: StateDatabase
+  /** The key of the record, as stored, that was written or deleted last since it was opened. */
+  #newestKey: Buffer | undefined
   /** Of its files, when it was opened. */
   #openedBytes: number
   #buffer: WriteBuffer
@@ -112,7 +113,7 @@ class LevelStateStore implements StateStore {
 
   constructor(
     directory: StateDirectory,
-    { db, saved, bytes }: Extract<OpenedStateDatabase, { ok: true }>,
+    { database, saved, bytes }: Extract<OpenedStateDatabase, { ok: true }>,
     options: StoreOptions,
   ) {
     this.#directory = directory
@@ -121,7 +122,8 @@ class LevelStateStore implements StateStore {
     this.#codec = new RecordCodec()
     this.#scans = new Set()
     this.#views = new Set()
-    this.#db = db
+    this.#database = database
+    this.#newestKey = undefined
     this.#openedBytes = bytes
     this.#buffer = new WriteBuffer()
     this.#checkpointSequence = saved?.sequence ?? 0
@@ -193,7 +195,7 @@ class LevelStateStore implements StateStore {
       return
     }
     const host = this.#hostOf(this.#scans)
-    const read = new ParallelRead(this.#db, this.#openedBytes, threads, host)
+    const read = new ParallelRead(this.#database.records, this.#openedBytes, threads, host)
     this.#scans.add(read)
     yield* read.batches()
   }
@@ -218,11 +220,11 @@ class LevelStateStore implements StateStore {
     const sequence = this.#checkpointSequence + 1
     const bytes = encodeCheckpoint({ sequence, checkpoint })
     try {
-      await barrier(this.#db)
-      // One after the other: in one batch they would share one record of LevelDB's log.
-      for (const key of COPY_KEYS) {
+      await this.#database.barrier()
+      await this.#probe()
+      for (const position of COPIES) {
         if (this.#failStop.failed) return await this.#failStop.never()
-        await this.#db.put(key, bytes, { sync: true })
+        await this.#database.writeCopy(position, bytes)
       }
     } catch (error) {
       this.#fail('saving a checkpoint to', error)
@@ -262,13 +264,13 @@ class LevelStateStore implements StateStore {
   }
 
   diskBytes(): Promise<number> {
-    return this.#directory.files.directoryBytes(this.#directory.live)
+    return stateBytes(this.#directory.files, this.#directory.live)
   }
 
   async defragment(): Promise<void> {
     await this.#installing
     await this.flush()
-    const defragmenting = rewriteAll(this.#db)
+    const defragmenting = this.#database.rewriteRecords()
     this.#defragmenting = defragmenting.catch(() => undefined)
     await defragmenting
   }
@@ -282,7 +284,7 @@ class LevelStateStore implements StateStore {
     await this.#endViews()
     await this.#staged?.abort()
     await this.#removing
-    await this.#db.close()
+    await this.#database.close()
   }
 
   /** Writes of the old state that wait are dropped: the new one is newer. */
@@ -291,7 +293,7 @@ class LevelStateStore implements StateStore {
     await this.#defragmenting
     await this.#endViews()
     await this.#removing
-    await this.#db.close()
+    await this.#database.close()
     await this.#directory.switch()
     const opened = await openStateDatabase(
       this.#directory.files,
@@ -300,7 +302,8 @@ class LevelStateStore implements StateStore {
     )
     if (!opened.ok) throw new Error(opened.message)
     if (opened.saved === undefined) throw new Error('the installed state has no checkpoint')
-    this.#db = opened.db
+    this.#database = opened.database
+    this.#newestKey = undefined
     this.#openedBytes = opened.bytes
     this.#buffer = new WriteBuffer()
     this.#checkpointSequence = opened.saved.sequence
@@ -328,7 +331,7 @@ class LevelStateStore implements StateStore {
     open: Set<OpenRead>,
     pending: readonly PendingWrite[] = [],
   ): LevelRecordView {
-    const view = new LevelRecordView(this.#db, start, end, pending, this.#hostOf(open))
+    const view = new LevelRecordView(this.#database.records, start, end, pending, this.#hostOf(open))
     open.add(view)
     return view
   }
@@ -367,7 +370,7 @@ class LevelStateStore implements StateStore {
     if (this.#flushing !== undefined) return this.#flushing
     if (this.#failStop.failed) return this.#failStop.never()
     const writes = this.#buffer.take(FLUSH_BYTES)
-    const batch = this.#db.batch()
+    const batch = this.#database.records.batch()
     for (const { key, value } of writes) {
       if (value === undefined) {
         batch.del(this.#codec.key(key))
@@ -376,9 +379,23 @@ class LevelStateStore implements StateStore {
         batch.put(record.key, record.value)
       }
     }
-    const written = batch.write().then(
+    const last = writes.at(-1)
+    if (last !== undefined) this.#newestKey = Buffer.from(this.#codec.key(last.key))
+    return this.#write(batch.write(), () => this.#buffer.done(writes))
+  }
+
+  /** What failed in the barrier is told here. */
+  async #probe(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing
+    if (this.#failStop.failed) await this.#failStop.never()
+    await this.#write(this.#database.probe(this.#newestKey))
+  }
+
+  /** The only write to the records that is under way; errors end the store. */
+  #write(write: Promise<void>, onDone?: () => void): Promise<void> {
+    const written = write.then(
       () => {
-        this.#buffer.done(writes)
+        onDone?.()
         this.#flushing = undefined
         if (this.#installing === undefined && !this.#buffer.isQueueEmpty) this.#schedule()
       },
@@ -393,7 +410,7 @@ class LevelStateStore implements StateStore {
 
   #read(storedKey: Buffer): Uint8Array | undefined {
     try {
-      return this.#db.getSync(storedKey)
+      return this.#database.records.getSync(storedKey)
     } catch (error) {
       throw this.#fail('reading', error)
     }

@@ -332,7 +332,7 @@ export class Faults {
     if (what === 'checkpoint-copy') {
       if (!member.isRunning) return
       member.kill()
-      if (files.corruptCheckpoint([draws.pick([1, 3] as const)], draws)) {
+      if (files.corruptCheckpoint([draws.pick([1, 2] as const)], draws)) {
         this.#commons.around.census.count('checkpoint copy damaged')
       }
       await this.#wait(downMs)
@@ -341,7 +341,7 @@ export class Faults {
     if (!this.#changes.mayDamage(member)) return
     return this.#changes.damage(member, downMs, () => {
       if (what === 'log') return files.corruptLog(draws)
-      return what === 'record' ? files.corruptRecord(draws) : files.corruptCheckpoint([1, 3], draws)
+      return what === 'record' ? files.corruptRecord(draws) : files.corruptCheckpoint([1, 2], draws)
     })
   }
 

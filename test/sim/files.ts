@@ -4,7 +4,8 @@
  * is a point at which a schedule may cut the power.
  *
  *     log/            one LevelDB (level.ts), and the mark beside it, which is never synced
- *     state/ …        another one, and what is gathered beside it; renames are durable or not done
+ *     state/ …        two more, records and checkpoint, and what is gathered beside them; renames are
+ *                     durable or not done
  */
 
 import { basename, dirname } from 'node:path'
@@ -28,6 +29,7 @@ import {
 export const LOG = 'disk/log'
 export const STATE = 'disk/state'
 const STAGING = `${STATE}.staging`
+const CHECKPOINT = `${STATE}/checkpoint`
 
 /** What is written. */
 export const DISK_POINTS = [
@@ -35,6 +37,7 @@ export const DISK_POINTS = [
   'log-compaction',
   'state-write',
   'checkpoint-barrier',
+  'old-checkpoint-barrier',
   'first-checkpoint-copy',
   'second-checkpoint-copy',
   'staging-write',
@@ -119,16 +122,18 @@ export class SimFiles {
           .map((one) => basename(one)),
       move: (from, to) =>
         this.#step(scheduleOf(to), moveOf(to), () => {
-          const disk = this.#levels.get(from)
-          if (disk === undefined) return new Error(`ENOENT: ${from}`)
-          this.#levels.delete(from)
-          this.#levels.set(to, disk)
+          const moved = this.#below(from)
+          if (moved.length === 0) return new Error(`ENOENT: ${from}`)
+          for (const [path, disk] of moved) {
+            this.#levels.delete(path)
+            this.#levels.set(to + path.slice(from.length), disk)
+          }
           return undefined
         }),
       remove: async (path) => {
-        if (!this.#levels.has(path)) return
+        if (this.#below(path).length === 0) return
         await this.#step(scheduleOf(path), 'remove', () => {
-          this.#levels.delete(path)
+          for (const [removed] of this.#below(path)) this.#levels.delete(removed)
           return undefined
         })
       },
@@ -136,7 +141,7 @@ export class SimFiles {
         this.#step(scheduleOf(path), 'staging-sync', () => {
           const failure = this.#failureAt(path)
           if (failure !== undefined) return this.#errorOf(failure)
-          this.#levels.get(path)?.syncAll()
+          for (const [, disk] of this.#below(path)) disk.syncAll()
           return undefined
         }),
       read: async () => this.#marks.at(-1),
@@ -221,8 +226,8 @@ export class SimFiles {
     return true
   }
 
-  corruptCheckpoint(copies: readonly (1 | 3)[], draws: Draws): boolean {
-    const base = this.#levels.get(STATE)?.base
+  corruptCheckpoint(copies: readonly (1 | 2)[], draws: Draws): boolean {
+    const base = this.#levels.get(CHECKPOINT)?.base
     if (base === undefined) return false
     const keys = copies.map((copy) => String.fromCharCode(copy))
     if (keys.some((key) => !base.has(key))) return false
@@ -234,7 +239,7 @@ export class SimFiles {
     return {
       step: (point, effect) => this.#step(schedule, point, effect),
       pointOf: (writes, isSync) => pointOf(directory, writes, isSync),
-      barrierPoint: directory === STATE ? 'checkpoint-barrier' : 'staging-barrier',
+      barrierPoint: barrierPointOf(directory),
       failure: () => this.#failureAt(directory),
       errorOf: (failure) => this.#errorOf(failure),
       onAppended: (block) => this.durableLog.add(block),
@@ -267,6 +272,13 @@ export class SimFiles {
     return this.#failures.get(partOf(directory))
   }
 
+  /** The database in a directory and those in directories below it. */
+  #below(directory: string): [path: string, disk: LevelDisk][] {
+    return [...this.#levels].filter(
+      ([path]) => path === directory || path.startsWith(`${directory}/`),
+    )
+  }
+
   #create(directory: string): LevelDisk {
     const segmentBytes = this.#sizes.pick([2000, 20_000, 400_000])
     const blockBytes = this.#sizes.pick([512, 4096, 32_768])
@@ -280,12 +292,17 @@ const NOTHING: CrashEffect = { lost: 0, kept: 0, inFlightLost: 0, inFlightKept: 
 
 function partOf(directory: string): DiskPart {
   if (directory === LOG) return 'log'
-  return directory === STAGING ? 'staging' : 'state'
+  return directory.startsWith(STAGING) ? 'staging' : 'state'
+}
+
+function barrierPointOf(directory: string): DiskPoint {
+  if (directory.startsWith(STAGING)) return 'staging-barrier'
+  return directory === CHECKPOINT ? 'old-checkpoint-barrier' : 'checkpoint-barrier'
 }
 
 function pointOf(directory: string, writes: readonly Write[], isSync: boolean): DiskPoint {
   if (directory === LOG) return isSync ? 'append' : 'log-compaction'
-  const isLive = directory === STATE
+  const isLive = !directory.startsWith(STAGING)
   if (!isSync) return isLive ? 'state-write' : 'staging-write'
   if (!isLive) return 'staging-checkpoint'
   return writes[0]?.key === '\u0001' ? 'first-checkpoint-copy' : 'second-checkpoint-copy'

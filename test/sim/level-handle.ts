@@ -55,6 +55,10 @@ export class LevelHandle {
     return this.#write([{ key: nameOf(key), value: Buffer.from(value) }], sync)
   }
 
+  del(key: Uint8Array): Promise<void> {
+    return this.#write([{ key: nameOf(key), value: undefined }], false)
+  }
+
   batch(): LevelBatch {
     return new LevelBatch((writes) => this.#write(writes, false))
   }

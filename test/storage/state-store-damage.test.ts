@@ -168,7 +168,7 @@ async function rawPut(directory: string, key: Buffer, value: Buffer): Promise<vo
 async function damageCopies(directory: string, positions: readonly number[]): Promise<void> {
   for (const position of positions) {
     const good = encodeCheckpoint({ sequence: 2, checkpoint: bytes('two') })
-    await rawPut(directory, Buffer.from([position === 0 ? 1 : 3]), flipped(good, 170))
+    await rawPut(join(directory, 'checkpoint'), Buffer.from([position + 1]), flipped(good, 170))
   }
 }
 

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
@@ -93,17 +93,21 @@ export async function fastTemporaryDirectory(): Promise<string> {
 }
 
 /**
- * The files of a database by name, as a killed process leaves them; without lock and info log, and
- * without the zeros behind the records of log files.
+ * The files of a database, and of those in it, by their path, as a killed process leaves them;
+ * without locks and info logs, and without the zeros behind the records of log files.
  */
 export type Image = ReadonlyMap<string, Buffer>
 
 export async function imageOf(directory: string): Promise<Image> {
-  const names = (await readdir(directory)).filter((name) => !/^(LOCK|LOG.*|links)$/.test(name))
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true })
+  const paths = entries
+    .filter((entry) => entry.isFile() && !/^(LOCK|LOG.*)$/.test(entry.name))
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
+    .filter((path) => !/(^|\/)links\//.test(path))
   const files = await Promise.all(
-    names.map(async (name): Promise<[string, Buffer]> => {
-      const content = await readFile(join(directory, name))
-      return [name, name.endsWith('.log') ? recordsOf(content) : content]
+    paths.map(async (path): Promise<[string, Buffer]> => {
+      const content = await readFile(join(directory, path))
+      return [path, path.endsWith('.log') ? recordsOf(content) : content]
     }),
   )
   return new Map(files)
@@ -116,9 +120,9 @@ export async function restoreImage(
   changed: Readonly<Record<string, Buffer>> = {},
 ): Promise<void> {
   await rm(directory, { recursive: true, force: true })
-  await mkdir(directory)
-  for (const [name, content] of image) {
-    await writeFile(join(directory, name), changed[name] ?? content)
+  for (const [path, content] of image) {
+    await mkdir(dirname(join(directory, path)), { recursive: true })
+    await writeFile(join(directory, path), changed[path] ?? content)
   }
 }
 

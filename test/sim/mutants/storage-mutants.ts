@@ -18,7 +18,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'checkpoint-before-records',
     bug: 'the applied index is durable before what was applied (etcd #13766)',
     file: 'storage/state-store.ts',
-    was: '      await barrier(this.#db)\n',
+    was: '      await this.#database.barrier()\n',
     is: '',
     profile: 'crash-storm',
   },
@@ -33,9 +33,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'unsynced-checkpoint',
     bug: 'a checkpoint is not synced, and the log is cut behind it',
-    file: 'storage/state-store.ts',
-    was: 'await this.#db.put(key, bytes, { sync: true })',
-    is: 'await this.#db.put(key, bytes, { sync: false })',
+    file: 'storage/state-database.ts',
+    was: 'return this.#copies.put(key, bytes, { sync: true })',
+    is: 'return this.#copies.put(key, bytes, { sync: false })',
     profile: 'crash-storm',
   },
   {
@@ -60,9 +60,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'unpublished-state',
     bug: 'a snapshot is put to use before it is durable',
     file: 'storage/staged-state.ts',
-    was: `      await barrier(db)
-      for (const key of COPY_KEYS) await db.put(key, bytes, { sync: true })`,
-    is: '      for (const key of COPY_KEYS) await db.put(key, bytes)',
+    was: `      await database.barrier()
+`,
+    is: '',
     also: [
       {
         file: 'storage/state-directory.ts',
@@ -78,6 +78,14 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/raft-log-store.ts',
     was: "      (error: unknown) => this.#fail('writing to', error),\n    )\n    return this.#appending",
     is: '      () => this.#onDurable(block, checksum),\n    )\n    return this.#appending',
+    profile: 'bad-disks',
+  },
+  {
+    name: 'failed-barrier-untold',
+    bug: 'a checkpoint is saved although the records below it could not be made durable',
+    file: 'storage/state-store.ts',
+    was: '      await this.#probe()\n',
+    is: '',
     profile: 'bad-disks',
   },
   {
