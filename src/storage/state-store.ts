@@ -331,7 +331,13 @@ class LevelStateStore implements StateStore {
     open: Set<OpenRead>,
     pending: readonly PendingWrite[] = [],
   ): LevelRecordView {
-    const view = new LevelRecordView(this.#database.records, start, end, pending, this.#hostOf(open))
+    const view = new LevelRecordView(
+      this.#database.records,
+      start,
+      end,
+      pending,
+      this.#hostOf(open),
+    )
     open.add(view)
     return view
   }
