@@ -35,7 +35,7 @@ npm run bench -- put | range | txn | lease | responsive | watch-fanout | watch-m
   --rounds 3             measure every server this often, in turns (fail-over: 50 fail-overs each)
   --nodes 1              members of each cluster (put, range, lease; fail-over: 3)
   --seconds 5            length of one measurement (soak: 1500)
-  --warm-up 1            seconds before it that do not count
+  --warm-up 3            seconds before it that do not count
   --value-bytes 256      size of a value
   --keys 100000          key space (responsive: 200000; lease: 10000; size: 1000000)
   --connections N        connections for all clients (default: one each, at most 32)
@@ -57,7 +57,7 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: 'string', default: '3' },
       nodes: { type: 'string', default: '1' },
       seconds: { type: 'string', default: '5' },
-      'warm-up': { type: 'string', default: '1' },
+      'warm-up': { type: 'string', default: '3' },
       'value-bytes': { type: 'string', default: '256' },
       keys: { type: 'string' },
       connections: { type: 'string' },

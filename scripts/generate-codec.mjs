@@ -146,9 +146,9 @@ class Module {
 
   /** The imports of the body: what of the wire functions appears in it, and what `use` collected. */
   imports(body) {
-    for (const name of WIRE_NAMES) {
-      if (new RegExp(`\\b${name}\\b`).test(body)) this.use('wire', name)
-    }
+    const wordOf = (name) => new RegExp(`\\b${name}\\b`)
+    for (const name of WIRE_NAMES) if (wordOf(name).test(body)) this.use('wire', name)
+    for (const name of HEX_ID_NAMES) if (wordOf(name).test(body)) this.use('hex-id', name)
     if (/\bKey\b/.test(body)) this.use('../../base/key.ts', 'type Key')
     return [...this.#imports]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -165,23 +165,22 @@ function importCode(path, names) {
   return `import ${isTypes ? 'type ' : ''}{ ${list.join(', ')} } from '${path}'\n`
 }
 
+const HEX_ID_NAMES = ['isNoId', 'sizeOfHexId', 'writeHexId']
+
 const WIRE_NAMES = [
   'LOG_NESTING_MAX',
   'Reader',
   'NO_BYTES',
   'finish',
-  'isNoId',
   'sizeOfBigint',
   'sizeOfBytes',
   'sizeOfDelimited',
-  'sizeOfHexId',
   'sizeOfInt',
   'sizeOfKey',
   'sizeOfLength',
   'sizeOfString',
   'writeBigint',
   'writeBytes',
-  'writeHexId',
   'writeInt',
   'writeKey',
   'writeLength',

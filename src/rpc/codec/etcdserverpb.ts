@@ -13,20 +13,18 @@ import {
   writePermission,
   writeUserAddOptions,
 } from './authpb.ts'
+import { isNoId, sizeOfHexId, writeHexId } from './hex-id.ts'
 import { type Event, type EventInput, readEvent, sizeOfEvent, writeEvent } from './mvccpb.ts'
 import {
   NO_BYTES,
   Reader,
   finish,
-  isNoId,
   sizeOfBigint,
   sizeOfDelimited,
-  sizeOfHexId,
   sizeOfInt,
   sizeOfString,
   writeBigint,
   writeBytes,
-  writeHexId,
   writeInt,
   writeKey,
   writeLength,

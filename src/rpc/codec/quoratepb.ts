@@ -37,18 +37,16 @@ import {
   writePutRequest,
   writeTxnRequest,
 } from './etcdserverpb.ts'
+import { isNoId, sizeOfHexId, writeHexId } from './hex-id.ts'
 import {
   LOG_NESTING_MAX,
   Reader,
   finish,
-  isNoId,
   sizeOfBigint,
   sizeOfDelimited,
-  sizeOfHexId,
   sizeOfInt,
   sizeOfString,
   writeBigint,
-  writeHexId,
   writeInt,
   writeLength,
   writeString,

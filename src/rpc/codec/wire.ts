@@ -14,6 +14,7 @@
 
 import { assert } from '../../base/assert.ts'
 import type { Key } from '../../base/key.ts'
+import { hexIdOf } from './hex-id.ts'
 
 /** The bytes are not the message they should be. */
 export class CodecError extends Error {
@@ -162,7 +163,7 @@ export class Reader {
   hexId(): string {
     this.varint()
     const { low, high } = this
-    return (low | high) === 0 ? '' : hexOf(high, low)
+    return (low | high) === 0 ? '' : hexIdOf(high, low)
   }
 
   key(): Key {
@@ -229,34 +230,6 @@ export class Reader {
   }
 }
 
-/** All at once: for ids, which stand in every entry of the log, `toString` takes ten times as long. */
-function hexOf(high: number, low: number): string {
-  return String.fromCharCode(
-    hexDigit(high >>> 28),
-    hexDigit(high >>> 24),
-    hexDigit(high >>> 20),
-    hexDigit(high >>> 16),
-    hexDigit(high >>> 12),
-    hexDigit(high >>> 8),
-    hexDigit(high >>> 4),
-    hexDigit(high),
-    hexDigit(low >>> 28),
-    hexDigit(low >>> 24),
-    hexDigit(low >>> 20),
-    hexDigit(low >>> 16),
-    hexDigit(low >>> 12),
-    hexDigit(low >>> 8),
-    hexDigit(low >>> 4),
-    hexDigit(low),
-  )
-}
-
-/** The character of the lowest four bits. */
-function hexDigit(bits: number): number {
-  const digit = bits & 15
-  return digit < 10 ? 0x30 + digit : 0x57 + digit
-}
-
 function isUtf8(text: string, bytes: Uint8Array): boolean {
   return Buffer.from(text, 'utf8').equals(bytes)
 }
@@ -281,12 +254,6 @@ export function sizeOfInt(value: number): number {
 export function sizeOfBigint(value: bigint): number {
   if (value >= 0n && value < 0x80n) return 1
   return sizeOfHalves(lowHalf(value), highHalf(value))
-}
-
-export function sizeOfHexId(id: string): number {
-  // With the highest bit set, as in every other hash, there is nothing to parse.
-  if (id.charCodeAt(0) >= 0x38) return 10
-  return sizeOfHalves(halfOfHexId(id, 8), halfOfHexId(id, 0))
 }
 
 export function sizeOfString(text: string): number {
@@ -314,10 +281,6 @@ export function writeInt(buffer: Buffer, pos: number, value: number): number {
 
 export function writeBigint(buffer: Buffer, pos: number, value: bigint): number {
   return writeHalves(buffer, pos, lowHalf(value), highHalf(value))
-}
-
-export function writeHexId(buffer: Buffer, pos: number, id: string): number {
-  return writeHalves(buffer, pos, halfOfHexId(id, 8), halfOfHexId(id, 0))
 }
 
 export function writeKey(buffer: Buffer, pos: number, key: Key): number {
@@ -375,20 +338,4 @@ function lowHalf(value: bigint): number {
 
 function highHalf(value: bigint): number {
   return Number(BigInt.asUintN(32, value >> 32n))
-}
-
-/** Eight of an id's sixteen hex digits, as an unsigned integer. */
-function halfOfHexId(id: string, start: number): number {
-  if (id.length !== 16) assert(false, 'an id has 16 hex digits', { id })
-  let half = 0
-  for (let i = start; i < start + 8; i++) {
-    const code = id.charCodeAt(i)
-    half = (half << 4) | (code < 0x3a ? code - 0x30 : code - 0x57)
-  }
-  return half >>> 0
-}
-
-/** Whether an id is absent on the wire: '' and sixteen zeros are nobody. */
-export function isNoId(id: string): boolean {
-  return id === '' || id === '0000000000000000'
 }
