@@ -146,7 +146,6 @@ export class Connection implements SessionHost {
       this.#onError(error)
     }
     this.#isReading = false
-    this.flush()
   }
 
   #onError(error: unknown): void {
@@ -161,7 +160,8 @@ export class Connection implements SessionHost {
   }
 
   #onDirty(): void {
-    if (!this.#isReading) this.#parts.flushes.add(this)
+    if (this.#isReading) this.#parts.flushes.afterReading(this)
+    else this.#parts.flushes.add(this)
   }
 
   #onSocketDrain(): void {

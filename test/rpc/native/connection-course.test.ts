@@ -122,6 +122,7 @@ test('a client that answers the ping of a drain has known: the calls in flight a
   socket.receive(frame(FRAME.PING, FLAG.ACK, 0, Buffer.alloc(8))) // the answer to another
   expect(goAways(socket)).toHaveLength(1)
   socket.receive(frame(FRAME.PING, FLAG.ACK, 0, ping.payload))
+  connection.flush()
   expect(goAways(socket)[1]?.readUInt32BE(0)).toBe(1)
   expect(socket.writableEnded).toBe(false)
   // The last call ends: what comes behind it is not looked at any more.

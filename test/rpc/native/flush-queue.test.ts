@@ -35,3 +35,20 @@ test('what is written while flushing is flushed later', async () => {
   await new Promise(setImmediate)
   expect(flushes).toBe(3)
 })
+
+test('what is answered while sockets are read is flushed when all are read', async () => {
+  const queue = new FlushQueue()
+  const events: string[] = []
+  queue.afterReading({ flush: () => void events.push('first') })
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve)
+  })
+  await Promise.resolve()
+  events.push('another socket is read')
+  queue.afterReading({ flush: () => void events.push('second') })
+  await new Promise(setImmediate)
+  expect(events).toEqual(['another socket is read', 'first', 'second'])
+  queue.afterReading({ flush: () => void events.push('later') })
+  await new Promise(setImmediate)
+  expect(events.at(-1)).toBe('later')
+})
