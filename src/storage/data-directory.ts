@@ -5,11 +5,11 @@
  *     member/
  *       format             'quorate data 2'
  *       log/               the Raft log (raft-log-store.ts)
- *       state/             records and checkpoint (state-store.ts)
+ *       state/             records and checkpoint (state-database.ts)
  *       state.*            while a state from another member is taken over (state-directory.ts)
  *     member.tmp/          a first start that did not finish
  *
- * Invariant: `member` exists only with both databases complete in it. A first start builds it
+ * Invariant: `member` exists only with all databases complete in it. A first start builds it
  * under another name, makes it durable and renames it, so a directory that a crash left half
  * built has acknowledged nothing and is removed.
  */
@@ -26,6 +26,7 @@ import { hasState } from './state-directory.ts'
 import { openStateStore } from './state-store.ts'
 
 const FORMAT = 'quorate data 2\n'
+const FORMATS = /^quorate data \d+\n$/
 const MEMBER = 'member'
 const UNFINISHED = 'member.tmp'
 /** What a volume's root has before anybody uses it. */
@@ -84,6 +85,10 @@ async function checkMember(root: string, logger: Logger): Promise<OpenedDataDire
   const format = await readFile(join(member, 'format'), 'utf8').catch(() => undefined)
   if (format === undefined && !names.includes('log')) {
     return foreign(root, 'its member directory has no format file')
+  }
+  if (format !== undefined && format !== FORMAT && FORMATS.test(format)) {
+    const message = `data directory ${root} is another version's: its format is "${format.trim()}"`
+    return { ok: false, error: 'foreign', message }
   }
   if (format !== FORMAT) return corrupt(root, 'member/format is missing or unknown')
   if (!names.includes('log')) return corrupt(root, 'member/log is missing')

@@ -16,6 +16,7 @@ import { Worker } from 'node:worker_threads'
 
 import { assert } from '../base/assert.ts'
 import type { BackendRecord } from '../base/ports.ts'
+import { reasonOf } from './fail-stop.ts'
 import type { LevelDatabase } from './level.ts'
 import { storedBound } from './record-codec.ts'
 import { unpackRecords } from './record-parcel.ts'
@@ -29,7 +30,7 @@ import { ViewEndedError } from './transfer-errors.ts'
 export interface SliceThread {
   postMessage(command: ReaderCommand, handed: readonly ArrayBuffer[]): void
   on(event: 'message', listener: (report: ReaderReport) => void): unknown
-  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'error' | 'messageerror', listener: (error: Error) => void): unknown
   /** Nothing comes any more, and it has closed the database. */
   on(event: 'exit', listener: () => void): unknown
 }
@@ -42,6 +43,7 @@ export interface SliceThreads {
   readonly fromBytes: number
   /** Less than a thread may be ahead by: it does not wait while slices of others are taken. */
   readonly sliceBytes: number
+  /** Throws where the system has no thread left. */
   start(data: SliceWorkerData): SliceThread
 }
 
@@ -67,6 +69,7 @@ export class ParallelRead implements OpenRead {
   readonly #threads: SliceThreads
   readonly #host: ViewHost
   readonly #readers: Reader[]
+  #slices: readonly Slice[]
   #closing: Promise<void> | undefined
   /** By the store, under the hands of whoever reads. */
   #isEnded: boolean
@@ -78,17 +81,29 @@ export class ParallelRead implements OpenRead {
     this.#threads = threads
     this.#host = host
     this.#readers = []
+    this.#slices = []
     this.#closing = undefined
     this.#isEnded = false
   }
 
-  /** In key order, to be called once. */
+  /** Undefined when the threads are at work; or why there are none, and nothing is left of it. */
+  async start(): Promise<string | undefined> {
+    try {
+      this.#slices = await this.#plan()
+      this.#checkWanted()
+      this.#startReaders()
+      return undefined
+    } catch (error) {
+      await this.#close()
+      if (this.#isEnded) throw new ViewEndedError()
+      return reasonOf(error)
+    }
+  }
+
+  /** In key order, to be called once, after `start`. */
   async *batches(): AsyncGenerator<readonly BackendRecord[]> {
     try {
-      const slices = await this.#plan()
-      this.#checkWanted()
-      this.#startReaders(slices)
-      for (let at = 0; at < slices.length; at++) {
+      for (let at = 0; at < this.#slices.length; at++) {
         const reader = this.#readers[at % this.#readers.length]
         assert(reader !== undefined, 'each slice is dealt to a thread')
         yield* this.#slice(reader)
@@ -130,7 +145,8 @@ export class ParallelRead implements OpenRead {
     return slicesOf(first, last, count)
   }
 
-  #startReaders(slices: readonly Slice[]): void {
+  #startReaders(): void {
+    const slices = this.#slices
     const directory = this.#db.location
     const count = Math.min(this.#threads.count, slices.length)
     for (let turn = 0; turn < count; turn++) {
@@ -175,6 +191,10 @@ class Reader {
     })
     thread.on('error', (error) => {
       this.#error = error
+    })
+    thread.on('messageerror', (error) => {
+      this.#reports.push({ type: 'failed', reason: reasonOf(error) })
+      this.#onReport?.()
     })
     this.#exited = new Promise((resolve) => {
       thread.on('exit', () => {

@@ -83,8 +83,7 @@ export class LevelStagedState implements StagedState {
     await this.#step(async () => {
       const database = this.#opened()
       const bytes = encodeCheckpoint({ sequence: FIRST_SEQUENCE, checkpoint })
-      await database.barrier()
-      await database.probe(this.#newestKey)
+      await database.barrier(this.#newestKey)
       for (const position of COPIES) await database.writeCopy(position, bytes)
       this.#database = undefined
       await database.close()

@@ -70,14 +70,20 @@ export async function openStateDatabase(
   directory: string,
   logger: Logger,
 ): Promise<OpenedStateDatabase> {
+  const inner = join(directory, CHECKPOINT)
+  // Both are made before anybody is promised anything: that one is missing is no trace of a crash.
+  const [names, innerNames] = [await files.names(directory), await files.names(inner)]
+  if (names.length > 0 && innerNames.length === 0) {
+    return corrupt(directory, 'its checkpoint is missing')
+  }
   const records = await files.openLevel(directory, RECORD_OPTIONS)
   if (!records.ok) return records
-  const copies = await files.openLevel(join(directory, CHECKPOINT), CHECKPOINT_OPTIONS)
+  const copies = await files.openLevel(inner, CHECKPOINT_OPTIONS)
   if (!copies.ok) {
     await records.db.close()
     return copies
   }
-  const database = new StateDatabase(records.db, copies.db)
+  const database = new StateDatabase(records.db, copies.db, files, directory)
   // It decides how the records are read, no more: a failure must not leave the databases open.
   const bytes = await files.directoryBytes(directory).catch(() => 0)
   const chosen = chooseCheckpoint(COPY_KEYS.map((key) => readCopy(copies.db, key)))
@@ -118,41 +124,54 @@ export async function stateBytes(files: Files, directory: string): Promise<numbe
 export class StateDatabase {
   readonly records: LevelDatabase
   readonly #copies: LevelDatabase
+  readonly #files: Files
+  readonly #directory: string
 
-  constructor(records: LevelDatabase, copies: LevelDatabase) {
+  constructor(records: LevelDatabase, copies: LevelDatabase, files: Files, directory: string) {
     this.records = records
     this.#copies = copies
+    this.#files = files
+    this.#directory = directory
   }
 
   /**
-   * Makes every earlier write durable, if `probe` tells no failure afterwards; see state-store.ts for
-   * why it takes this. Of copies too: what is damaged in a log file LevelDB passes over in silence,
-   * so the last checkpoint is in a table before the next one is written.
+   * Makes every earlier write of a record durable, or rejects; see state-store.ts for why it takes
+   * this. `newestKey` is the greatest that was written since the database was opened, undefined
+   * when none was. No write of a record may be under way: LevelDB would take it together with the
+   * barrier, and forget the barrier.
+   *
+   * compactRange itself tells of no failure. That of a new log file leaves the old one in use, so it
+   * is looked for. Any other sticks to the database, and its next write tells: a deletion of a key that
+   * is not there, right behind the newest, where it reaches across no table.
    */
-  async barrier(): Promise<void> {
-    await barrier(this.records)
-    await barrier(this.#copies)
-  }
-
-  /**
-   * Rejects when the barrier failed: compactRange tells nothing, but the failure sticks to the
-   * database until its next write. This one deletes a key that is not there, behind `newestKey`, the
-   * one that was written last (undefined: none since it was opened), so that it reaches across no
-   * other table. No write of a record may be under way.
-   */
-  async probe(newestKey: Uint8Array | undefined): Promise<void> {
+  async barrier(newestKey: Uint8Array | undefined): Promise<void> {
     if (newestKey === undefined) return
+    const before = await this.#newestLog()
+    await flushMemtable(this.records)
+    const after = await this.#newestLog()
+    if (after === before) throw new Error(`no log file came after ${before}`)
     let key = newestKey
     do key = Buffer.concat([key, Buffer.of(0)])
     while (this.records.getSync(key) !== undefined)
     await this.records.del(key)
   }
 
-  /** One after the other: in one batch they would share one record of LevelDB's log. */
+  /**
+   * Copies are written one after the other: in one batch they would share one record of LevelDB's log.
+   * After the last one `settleCopies`.
+   */
   writeCopy(position: number, bytes: Uint8Array): Promise<void> {
     const key = COPY_KEYS[position]
     assert(key !== undefined, 'a checkpoint has two copies', { position })
     return this.#copies.put(key, bytes, { sync: true })
+  }
+
+  /**
+   * Takes the copies, which are durable, out of the log file: what is damaged there LevelDB passes over in
+   * silence, and an older checkpoint would be found.
+   */
+  settleCopies(): Promise<void> {
+    return flushMemtable(this.#copies)
   }
 
   /** Rewrites all records, without what was deleted. */
@@ -161,12 +180,25 @@ export class StateDatabase {
   }
 
   async close(): Promise<void> {
-    await this.records.close()
-    await this.#copies.close()
+    try {
+      await this.records.close()
+    } finally {
+      await this.#copies.close()
+    }
+  }
+
+  async #newestLog(): Promise<string> {
+    const names = await this.#files.names(this.#directory)
+    return (
+      names
+        .filter((name) => /^\d+\.log$/.test(name))
+        .toSorted()
+        .at(-1) ?? 'none'
+    )
   }
 }
 
-function barrier(db: LevelDatabase): Promise<void> {
+function flushMemtable(db: LevelDatabase): Promise<void> {
   return db.compactRange(NOTHING_START, NOTHING_END)
 }
 

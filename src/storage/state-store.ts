@@ -95,9 +95,9 @@ class LevelStateStore implements StateStore {
   readonly #scans: Set<OpenRead>
   readonly #views: Set<OpenRead>
   #database: StateDatabase
-  /** The key of the record, as stored, that was written or deleted last since it was opened. */
+  /** That of the record, as stored, which was put last since it was opened; or deleted, before any. */
   #newestKey: Buffer | undefined
-  /** Of its files, when it was opened. */
+  /** Of the files of its records, when it was opened. */
   #openedBytes: number
   #buffer: WriteBuffer
   #checkpointSequence: number
@@ -197,7 +197,12 @@ class LevelStateStore implements StateStore {
     const host = this.#hostOf(this.#scans)
     const read = new ParallelRead(this.#database.records, this.#openedBytes, threads, host)
     this.#scans.add(read)
-    yield* read.batches()
+    const failure = await read.start()
+    if (failure === undefined) yield* read.batches()
+    else {
+      this.#options.logger.warn('the state is read without threads', { error: failure })
+      yield* this.#view(RECORDS.start, RECORDS.end, this.#scans)
+    }
   }
 
   /** Without a flush: while writes come without a pause, the buffer is never empty. */
@@ -220,12 +225,12 @@ class LevelStateStore implements StateStore {
     const sequence = this.#checkpointSequence + 1
     const bytes = encodeCheckpoint({ sequence, checkpoint })
     try {
-      await this.#database.barrier()
-      await this.#probe()
+      await this.#barrier()
       for (const position of COPIES) {
         if (this.#failStop.failed) return await this.#failStop.never()
         await this.#database.writeCopy(position, bytes)
       }
+      await this.#database.settleCopies()
     } catch (error) {
       this.#fail('saving a checkpoint to', error)
     }
@@ -385,16 +390,21 @@ class LevelStateStore implements StateStore {
         batch.put(record.key, record.value)
       }
     }
-    const last = writes.at(-1)
-    if (last !== undefined) this.#newestKey = Buffer.from(this.#codec.key(last.key))
+    this.#noteKeys(writes)
     return this.#write(batch.write(), () => this.#buffer.done(writes))
   }
 
-  /** What failed in the barrier is told here. */
-  async #probe(): Promise<void> {
+  #noteKeys(writes: readonly PendingWrite[]): void {
+    const put = writes.findLast(({ value }) => value !== undefined)
+    const newest = put ?? (this.#newestKey === undefined ? writes.at(-1) : undefined)
+    if (newest !== undefined) this.#newestKey = Buffer.from(this.#codec.key(newest.key))
+  }
+
+  /** Between two batches. */
+  async #barrier(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing
     if (this.#failStop.failed) await this.#failStop.never()
-    await this.#write(this.#database.probe(this.#newestKey))
+    await this.#write(this.#database.barrier(this.#newestKey))
   }
 
   /** The only write to the records that is under way; errors end the store. */

@@ -37,7 +37,7 @@ export const DISK_POINTS = [
   'log-compaction',
   'state-write',
   'checkpoint-barrier',
-  'old-checkpoint-barrier',
+  'copies-barrier',
   'first-checkpoint-copy',
   'second-checkpoint-copy',
   'staging-write',
@@ -116,10 +116,11 @@ export class SimFiles {
         }
         return bytes
       },
-      names: async (directory) =>
-        [...this.#levels.keys()]
-          .filter((one) => dirname(one) === directory)
-          .map((one) => basename(one)),
+      names: async (directory) => {
+        const inner = [...this.#levels.keys()].filter((one) => dirname(one) === directory)
+        const own = this.#levels.get(directory)
+        return [...inner.map((one) => basename(one)), ...(own === undefined ? [] : [own.logName])]
+      },
       move: (from, to) =>
         this.#step(scheduleOf(to), moveOf(to), () => {
           const moved = this.#below(from)
@@ -190,10 +191,6 @@ export class SimFiles {
     this.#marks = mark === undefined ? [] : [mark]
     const log = effects.get(LOG) ?? NOTHING
     return { log, state: effects.get(STATE) ?? NOTHING }
-  }
-
-  get hasUnsyncedState(): boolean {
-    return this.#levels.get(STATE)?.hasUnsynced === true
   }
 
   /** A bit of a group commit that is still needed flips. False: there is none. */
@@ -297,7 +294,7 @@ function partOf(directory: string): DiskPart {
 
 function barrierPointOf(directory: string): DiskPoint {
   if (directory.startsWith(STAGING)) return 'staging-barrier'
-  return directory === CHECKPOINT ? 'old-checkpoint-barrier' : 'checkpoint-barrier'
+  return directory === CHECKPOINT ? 'copies-barrier' : 'checkpoint-barrier'
 }
 
 function pointOf(directory: string, writes: readonly Write[], isSync: boolean): DiskPoint {

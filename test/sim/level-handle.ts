@@ -82,12 +82,18 @@ export class LevelHandle {
     return { records: new Map(this.#live), close: async () => undefined }
   }
 
-  /** Reports no error, but a failure sticks. */
+  /**
+   * Reports no error. On a full disk there is no new log file, and nothing else tells; any other
+   * failure sticks.
+   */
   compactRange(): Promise<void> {
     this.#checkOpen()
     const disk = this.#disk
-    disk.rotate()
+    const isFull = this.#host.failure() === 'full'
+    if (isFull) this.#host.errorOf('full')
+    else disk.rotate()
     return this.#host.step(this.#host.barrierPoint, () => {
+      if (isFull) return undefined
       if (this.#host.failure() === undefined) disk.flushOld()
       else disk.die()
       return undefined

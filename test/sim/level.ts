@@ -74,6 +74,7 @@ export class LevelDisk {
   #live: Map<string, Buffer> | undefined
   #segments: Segment[] = [newSegment()]
   #isDead = false
+  #rotations = 0
 
   /** Sizes are those of LevelDB in small, so that short runs fill them. */
   constructor(segmentBytes: number, blockBytes: number, flushWrites: number) {
@@ -93,12 +94,13 @@ export class LevelDisk {
     return this.#base
   }
 
-  get isDead(): boolean {
-    return this.#isDead
+  /** The name of the log file in use. */
+  get logName(): string {
+    return `${String(this.#rotations + 1).padStart(6, '0')}.log`
   }
 
-  get hasUnsynced(): boolean {
-    return this.#segments.some(({ batches, durable }) => durable < batches.length)
+  get isDead(): boolean {
+    return this.#isDead
   }
 
   /** It is on its way to the file. The result completes it. */
@@ -116,6 +118,7 @@ export class LevelDisk {
 
   /** The segment in use is left behind: it becomes a table later, `flushOld` at the latest. */
   rotate(): void {
+    this.#rotations++
     this.#segments.push(newSegment())
     this.#writesToFlush = this.#flushWrites
   }

@@ -80,6 +80,17 @@ describe('the data directory', () => {
     expect(await open(path)).toMatchObject({ ok: false, error: 'foreign' })
   })
 
+  test('of another version is told apart from a damaged one', async () => {
+    const path = join(await temporaryDirectory(), 'data')
+    await open(path)
+    await writeFile(join(path, 'member', 'format'), 'quorate data 1\n')
+    expect(await open(path)).toEqual({
+      ok: false,
+      error: 'foreign',
+      message: `data directory ${path} is another version's: its format is "quorate data 1"`,
+    })
+  })
+
   test.each(['log', 'state', 'format'])('without member/%s is corrupt', async (name) => {
     const path = await created()
     await rm(join(path, 'member', name), { recursive: true })

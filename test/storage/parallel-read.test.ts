@@ -47,7 +47,7 @@ interface Bench {
 }
 
 /** A store that two threads read, in four slices or so. */
-async function newBench(): Promise<Bench> {
+async function newBench(startable = Infinity): Promise<Bench> {
   const directory = await fastTemporaryDirectory()
   const fatal: string[] = []
   const started: ScriptedThread[] = []
@@ -56,6 +56,7 @@ async function newBench(): Promise<Bench> {
     fromBytes: 0,
     sliceBytes: 100,
     start: () => {
+      if (started.length === startable) throw new Error('no thread is left')
       const thread = new ScriptedThread()
       started.push(thread)
       return thread
@@ -172,4 +173,37 @@ test('a store that is closed before the threads have started starts none', async
   await bench.store.close()
   await ending
   expect(bench.threads).toEqual([])
+})
+
+test.each([0, 1])(
+  'where only %i threads can be had, the store reads alone, when they have ended',
+  async (startable) => {
+    const bench = await newBench(startable)
+    const { keys, done } = reading(bench.store)
+    await expect.poll(() => bench.threads.length).toBe(startable)
+    const [thread] = bench.threads
+    if (thread !== undefined) {
+      await expect.poll(() => thread.commands).toEqual([{ type: 'end' }])
+      expect(keys).toEqual([])
+      thread.exit()
+    }
+    await done
+    expect(keys).toEqual(['a', 'z'])
+    expect(bench.fatal).toEqual([])
+  },
+)
+
+test('a report that cannot be read is fatal', async () => {
+  const bench = await newBench()
+  const { done } = reading(bench.store)
+  const failing = expect(done).rejects.toThrow('cannot be read')
+  const [first, second] = await started(bench)
+  first.report('1')
+  first.emit('messageerror', new Error('it cannot be read'))
+  first.report('3', SLICE_END, SLICE_END)
+  await expect.poll(() => second.commands).toEqual([{ type: 'end' }])
+  first.exit()
+  second.exit()
+  await failing
+  expect(bench.fatal).toHaveLength(1)
 })

@@ -1,6 +1,6 @@
 /** The databases of a state on a real disk: what is written how often, and what a failed barrier does. */
 
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -36,14 +36,17 @@ describe('the databases of a state', () => {
     await again.store.close()
   })
 
-  test('say that a barrier failed before a copy of the checkpoint is written', async () => {
+  test.each([
+    ['told by the next write', failAtBarriers, 'Input/output error'],
+    ['told by nothing', skipBarriers, 'no log file came after'],
+  ])('write no copy of a checkpoint behind a failed barrier, %s', async (_how, spoil, reason) => {
     const directory = join(await fastTemporaryDirectory(), 'state')
     let isFailing = false
     const files = {
       ...REAL_FILES,
       openLevel: async (path: string, options: Parameters<typeof REAL_FILES.openLevel>[1]) => {
         const opened = await REAL_FILES.openLevel(path, options)
-        if (opened.ok && path === directory) failAtBarriers(opened.db, () => isFailing)
+        if (opened.ok && path === directory) spoil(opened.db, () => isFailing)
         return opened
       },
     }
@@ -58,11 +61,28 @@ describe('the databases of a state', () => {
     isFailing = true
     void store.saveCheckpoint(bytes('two'))
     await expect.poll(() => fatal).toHaveLength(1)
-    expect(fatal[0]).toContain('Input/output error')
+    expect(fatal[0]).toContain(reason)
     await store.close()
     const again = await mustOpenState(directory)
     expect(Buffer.from(again.checkpoint ?? []).toString()).toBe('one')
     await again.store.close()
+  })
+
+  test('are refused when the one of the checkpoint is missing, or empty', async () => {
+    const directory = join(await fastTemporaryDirectory(), 'state')
+    const { store } = await mustOpenState(directory)
+    putRound(store, 1)
+    await store.saveCheckpoint(bytes('one'))
+    await store.close()
+    for (const lose of [
+      () => rm(join(directory, 'checkpoint'), { recursive: true }),
+      () => mkdir(join(directory, 'checkpoint')),
+    ]) {
+      await lose()
+      const opened = await openStateStore(directory, quietOptions())
+      const message = `data in ${directory} is corrupt: its checkpoint is missing`
+      expect(opened).toEqual({ ok: false, error: 'corrupt', message })
+    }
   })
 
   test('delete no record when they ask whether a barrier failed', async () => {
@@ -78,7 +98,15 @@ describe('the databases of a state', () => {
   })
 })
 
-/** As LevelDB does it: the barrier itself tells nothing, and the next write fails. */
+/** As LevelDB does when a log file cannot be made: nothing happens, and nothing is told. */
+function skipBarriers(db: LevelDatabase, isFailing: () => boolean): void {
+  const compactRange = db.compactRange.bind(db)
+  db.compactRange = async (start: Uint8Array, end: Uint8Array) => {
+    if (!isFailing()) await compactRange(start, end)
+  }
+}
+
+/** As it does when a table cannot be written: the barrier itself tells nothing, the next write fails. */
 function failAtBarriers(db: LevelDatabase, isFailing: () => boolean): void {
   let hasFailed = false
   const compactRange = db.compactRange.bind(db)

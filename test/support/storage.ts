@@ -1,9 +1,9 @@
 /** What storage tests share: a folder that is removed, a silent log, entries from small numbers. */
 
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
@@ -14,7 +14,8 @@ import { openRaftLogStore } from '../../src/storage/raft-log-store.ts'
 import type { OpenedRaftLog } from '../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../src/storage/state-store.ts'
 import type { OpenedStateStore } from '../../src/storage/state-store.ts'
-import { recordsOf } from './level-log.ts'
+
+export { imageOf, restoreImage, type Image } from './image.ts'
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'quorate-storage-'))
@@ -90,40 +91,6 @@ export async function fastTemporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(base, 'quorate-storage-'))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
   return directory
-}
-
-/**
- * The files of a database, and of those in it, by their path, as a killed process leaves them;
- * without locks and info logs, and without the zeros behind the records of log files.
- */
-export type Image = ReadonlyMap<string, Buffer>
-
-export async function imageOf(directory: string): Promise<Image> {
-  const entries = await readdir(directory, { withFileTypes: true, recursive: true })
-  const paths = entries
-    .filter((entry) => entry.isFile() && !/^(LOCK|LOG.*)$/.test(entry.name))
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
-    .filter((path) => !/(^|\/)links\//.test(path))
-  const files = await Promise.all(
-    paths.map(async (path): Promise<[string, Buffer]> => {
-      const content = await readFile(join(directory, path))
-      return [path, path.endsWith('.log') ? recordsOf(content) : content]
-    }),
-  )
-  return new Map(files)
-}
-
-/** Makes `directory` hold exactly `image`, with `changed` in place of some files. */
-export async function restoreImage(
-  directory: string,
-  image: Image,
-  changed: Readonly<Record<string, Buffer>> = {},
-): Promise<void> {
-  await rm(directory, { recursive: true, force: true })
-  for (const [path, content] of image) {
-    await mkdir(dirname(join(directory, path)), { recursive: true })
-    await writeFile(join(directory, path), changed[path] ?? content)
-  }
 }
 
 export function flipped(content: Buffer, bit: number): Buffer {

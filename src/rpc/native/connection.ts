@@ -146,6 +146,8 @@ export class Connection implements SessionHost {
       this.#onError(error)
     }
     this.#isReading = false
+    // Whoever sends without a pause has to take the answers meanwhile.
+    if (!this.#writer.hasRoom) this.flush()
   }
 
   #onError(error: unknown): void {

@@ -6,16 +6,13 @@
  */
 
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Entry } from '../../../src/raft/types.ts'
 import { openRaftLogStore } from '../../../src/storage/raft-log-store.ts'
 import { openStateStore } from '../../../src/storage/state-store.ts'
-import { recordsOf } from '../../support/level-log.ts'
-
-/** Files by name, without what is only for LevelDB's comfort. */
-type Files = ReadonlyMap<string, Buffer>
+import { imageOf, restoreImage, type Image } from '../../support/image.ts'
 
 export type Damage = { readonly name: string } & (
   | { readonly type: 'cut'; readonly length: number }
@@ -33,7 +30,7 @@ export interface Tally {
 }
 
 export interface Subject {
-  readonly files: Files
+  readonly files: Image
   /** Opens what `directory` holds; a sentence when it is refused or wrong. */
   look(directory: string): Promise<{ readonly outcome: Outcome; readonly sentence: string }>
 }
@@ -76,13 +73,13 @@ export async function damageAll(
   return { counts, sentences, findings, tookMs: performance.now() - startedAt }
 }
 
-export function* everyCut(files: Files, name: string, step = 1): Generator<Damage> {
+export function* everyCut(files: Image, name: string, step = 1): Generator<Damage> {
   const length = files.get(name)?.length ?? 0
   for (let at = 0; at < length; at += step) yield { name, type: 'cut', length: at }
 }
 
 /** `count` bits, evenly over all the files that `matches` likes. */
-export function* flips(files: Files, count: number, matches: RegExp): Generator<Damage> {
+export function* flips(files: Image, count: number, matches: RegExp): Generator<Damage> {
   const liked = [...files].filter(([name]) => matches.test(name))
   const bits = liked.reduce((sum, [, content]) => sum + content.length * 8, 0)
   for (let n = 0; n < count; n++) {
@@ -125,17 +122,17 @@ export async function raftLog(bytes: number, shape: LogShape = {}): Promise<Subj
     halfway = { entries: entries.length, marker: await markerOf(log, entries.length / 3) }
   }
   await markerOf(log, entries.length / 3)
-  const killed = new Map(await filesOf(log))
+  const killed = new Map(await imageOf(log))
   if (isMarkerLate) killed.set(MARKER, halfway.marker)
   await opened.store.close()
-  let files: Files = killed
+  let files: Image = killed
   if (withTables) {
     // Opened once more: what was in the log of LevelDB is in a table now.
     await lay(log, killed)
     const again = await openRaftLogStore(log, { onFatal: unexpected, logger: QUIET })
     if (!again.ok) throw new Error(again.message)
     await again.store.close()
-    files = await filesOf(log)
+    files = await imageOf(log)
   }
   await rm(directory, { recursive: true, force: true })
   const needed = isMarkerLate ? halfway.entries : entries.length
@@ -175,7 +172,7 @@ export async function state(records: number): Promise<Subject> {
     store.put(recordKey(n), recordValue(n))
   }
   await store.flush()
-  const files = await filesOf(path)
+  const files = await imageOf(path)
   await store.close()
   await rm(directory, { recursive: true, force: true })
   return { files, look: async (at) => await lookAtState(at, records) }
@@ -291,23 +288,9 @@ async function scratch(): Promise<string> {
   return await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quorate-damage-'))
 }
 
-async function filesOf(directory: string): Promise<Files> {
-  const files = new Map<string, Buffer>()
-  for (const name of await readdir(directory)) {
-    if (/^(LOCK|LOG.*|links)$/.test(name)) continue
-    const content = await readFile(join(directory, name))
-    files.set(name, name.endsWith('.log') ? recordsOf(content) : content)
-  }
-  return files
-}
-
-async function lay(directory: string, files: Files, damage?: Damage): Promise<void> {
-  await rm(directory, { recursive: true, force: true })
-  await mkdir(directory)
-  for (const [name, content] of files) {
-    const changed = damage?.name === name ? damaged(content, damage) : content
-    await writeFile(join(directory, name), changed)
-  }
+async function lay(directory: string, files: Image, damage?: Damage): Promise<void> {
+  const content = damage && files.get(damage.name)
+  await restoreImage(directory, files, content && { [damage.name]: damaged(content, damage) })
 }
 
 export function damaged(content: Buffer, damage: Damage): Buffer {

@@ -120,6 +120,7 @@ test('a client that answers the ping of a drain has known: the calls in flight a
   connection.flush()
   const ping = socket.frames().find(({ type }) => type === FRAME.PING)!
   socket.receive(frame(FRAME.PING, FLAG.ACK, 0, Buffer.alloc(8))) // the answer to another
+  connection.flush()
   expect(goAways(socket)).toHaveLength(1)
   socket.receive(frame(FRAME.PING, FLAG.ACK, 0, ping.payload))
   connection.flush()
@@ -129,6 +130,7 @@ test('a client that answers the ping of a drain has known: the calls in flight a
   const reset = frame(FRAME.RST_STREAM, 0, 1, Buffer.of(0, 0, 0, 8))
   socket.receive(reset, frame(FRAME.PING, 0, 0, Buffer.alloc(8)))
   expect(socket.writableEnded).toBe(true)
+  connection.flush()
   expect(socket.frames().filter(({ type }) => type === FRAME.PING)).toHaveLength(1)
 })
 
@@ -179,4 +181,26 @@ test('the deadline of a call does not outlive it, however it ends', () => {
   expect(deadlines.count).toBe(1)
   socket.receive(frame(FRAME.PUSH_PROMISE, 0, 1))
   expect(deadlines.count).toBe(0)
+})
+
+test('answers given while sockets are read leave when all are read, or when they are many', async () => {
+  const { socket } = connect()
+  socket.receive(PREFACE, settings())
+  await new Promise(setImmediate)
+  const before = socket.bytes.length
+  socket.receive(headers(1, UNARY), data(1, message('one'), FLAG.END_STREAM))
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve)
+  })
+  socket.receive(headers(3, UNARY), data(3, message('two'), FLAG.END_STREAM))
+  expect(socket.bytes.length).toBe(before)
+  await new Promise(setImmediate)
+  const answered = socket.frames().filter(({ type }) => type === FRAME.DATA)
+  expect(answered).toHaveLength(2)
+  const flushed = socket.bytes.length
+  for (let id = 5; socket.bytes.length === flushed; id += 2) {
+    expect(id).toBeLessThan(20_000)
+    socket.receive(headers(id, '/none'))
+  }
+  expect(socket.bytes.length - flushed).toBeGreaterThan(200 * 1024)
 })

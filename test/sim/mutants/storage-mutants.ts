@@ -18,7 +18,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'checkpoint-before-records',
     bug: 'the applied index is durable before what was applied (etcd #13766)',
     file: 'storage/state-store.ts',
-    was: '      await this.#database.barrier()\n',
+    was: '      await this.#barrier()\n',
     is: '',
     profile: 'crash-storm',
   },
@@ -36,6 +36,14 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'storage/state-database.ts',
     was: 'return this.#copies.put(key, bytes, { sync: true })',
     is: 'return this.#copies.put(key, bytes, { sync: false })',
+    // Else it would be durable a little later.
+    also: [
+      {
+        file: 'storage/state-store.ts',
+        was: '      await this.#database.settleCopies()\n',
+        is: '',
+      },
+    ],
     profile: 'crash-storm',
   },
   {
@@ -60,7 +68,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'unpublished-state',
     bug: 'a snapshot is put to use before it is durable',
     file: 'storage/staged-state.ts',
-    was: `      await database.barrier()
+    was: `      await database.barrier(this.#newestKey)
 `,
     is: '',
     also: [
@@ -83,8 +91,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'failed-barrier-untold',
     bug: 'a checkpoint is saved although the records below it could not be made durable',
-    file: 'storage/state-store.ts',
-    was: '      await this.#probe()\n',
+    file: 'storage/state-database.ts',
+    was: '    await this.records.del(key)\n',
     is: '',
     profile: 'bad-disks',
   },
