@@ -4,7 +4,7 @@
  */
 
 import type * as FileSystem from 'node:fs/promises'
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, open, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -16,7 +16,6 @@ import { StagingError } from '../../src/storage/transfer-errors.ts'
 import {
   bytes,
   fastTemporaryDirectory,
-  flipped,
   mustOpenState,
   quietOptions,
   recordedLogger,
@@ -300,10 +299,16 @@ describe('a gathering that fails', () => {
   })
 })
 
+const FLIPPED_AT = 20
+
 async function flipInTables(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (!name.endsWith('.ldb')) continue
-    const path = join(directory, name)
-    await writeFile(path, flipped(await readFile(path), 8 * 20 + 3))
+    const file = await open(join(directory, name), 'r+')
+    const byte = Buffer.alloc(1)
+    // LevelDB may still write it; in place, because it reads it mapped into memory.
+    while ((await file.read(byte, 0, 1, FLIPPED_AT)).bytesRead === 0) continue
+    await file.write(Buffer.of(byte.readUInt8() ^ 8), 0, 1, FLIPPED_AT)
+    await file.close()
   }
 }
