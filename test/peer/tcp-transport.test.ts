@@ -208,8 +208,8 @@ describe('the handshake', () => {
     await turns(5)
     bounds.length = 0
     world.cut(A, B)
-    await eventually(() => bounds.length > 0)
-    expect(bounds[0]).toBe(2)
+    // A connection for another kind of traffic may have been waiting for its next try all the time.
+    await eventually(() => bounds.includes(2))
   })
 
   test('with a member of another cluster fails, with one line on each side', async () => {
