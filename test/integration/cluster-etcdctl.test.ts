@@ -266,7 +266,8 @@ class Session {
 const hasHashRevision = (): boolean => peculiaritiesOf(programOf(etcd)).hasHashRevision
 
 function addedId(result: EtcdctlResult): string | undefined {
-  return /Member ([0-9a-f]+) added/.exec(result.stdout.toString())?.[1]
+  // Filled up with spaces where an id has leading zeros.
+  return /Member +([0-9a-f]+) added/.exec(result.stdout.toString())?.[1]
 }
 
 /** Lines, lists of members and the members of an initial cluster, each sorted. */
