@@ -1,6 +1,6 @@
 /**
- * The checkpoint on disk: one record kept in two copies, written one after the other, so that
- * one damaged spot never costs both.
+ * The checkpoint on disk: one record kept in two copies, written one after the other. A copy that
+ * cannot be read, or was not written any more, is made again from the other.
  *
  *   0 magic 'QCP1'   4 CRC-32 of the rest   8 sequence (u64)   16 length (u32)   20 the bytes
  *

@@ -98,14 +98,19 @@ async function readWhole(path: string, content: Buffer): Promise<number> {
  * Call while nobody writes half as much at once: a file that is longer than that is left alone.
  */
 export async function extendLogFile(directory: string, bytes: number): Promise<void> {
-  const numbers = (await readdir(directory)).flatMap((name) =>
-    /^\d+\.log$/.test(name) ? [Number.parseInt(name, 10)] : [],
-  )
-  if (numbers.length === 0) return
-  const name = fileName(Math.max(...numbers), 'log')
+  const name = newestLogFile(await readdir(directory))
+  if (name === undefined) return
   const path = join(directory, name)
   const { size } = await stat(path)
   if (size < bytes / 2) await truncate(path, bytes)
+}
+
+/** Of the names in a database's directory: the log file that is written to, while it is open. */
+export function newestLogFile(names: readonly string[]): string | undefined {
+  const numbers = names.flatMap((name) =>
+    /^\d+\.log$/.test(name) ? [Number.parseInt(name, 10)] : [],
+  )
+  return numbers.length === 0 ? undefined : fileName(Math.max(...numbers), 'log')
 }
 
 /** As LevelDB names it. */

@@ -85,6 +85,7 @@ export class LevelStagedState implements StagedState {
       const bytes = encodeCheckpoint({ sequence: FIRST_SEQUENCE, checkpoint })
       await database.barrier(this.#newestKey)
       for (const position of COPIES) await database.writeCopy(position, bytes)
+      await database.settleCopies()
       this.#database = undefined
       await database.close()
       // While it can still be given up: the one who installs it finds damage fatal.

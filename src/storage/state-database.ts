@@ -16,6 +16,7 @@ import type { Logger } from '../base/ports.ts'
 import { chooseCheckpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint-record.ts'
 import type { CheckpointCopy, FoundCopy } from './checkpoint-record.ts'
 import type { Files } from './files.ts'
+import { newestLogFile } from './level-files.ts'
 import { corrupt, unwritable } from './level.ts'
 import type { LevelDatabase } from './level.ts'
 import type { StorageFailure } from './ports.ts'
@@ -63,7 +64,8 @@ export type OpenedStateDatabase =
 
 /**
  * Opens the state in `directory`; creates it when that is absent or empty. A damaged copy of
- * the checkpoint is repaired from the other; both damaged is refused.
+ * the checkpoint is repaired from the other; both damaged is refused, and so is a state of which
+ * the checkpoint's database is missing.
  */
 export async function openStateDatabase(
   files: Files,
@@ -97,6 +99,7 @@ export async function openStateDatabase(
       logger.warn('repaired one copy of the checkpoint from the other', { position })
       await database.writeCopy(position, encodeCheckpoint(chosen.copy))
     }
+    if (chosen.stale.length > 0) await database.settleCopies()
   } catch (error) {
     await database.close()
     return unwritable(directory, error)
@@ -136,8 +139,8 @@ export class StateDatabase {
 
   /**
    * Makes every earlier write of a record durable, or rejects; see state-store.ts for why it takes
-   * this. `newestKey` is the greatest that was written since the database was opened, undefined
-   * when none was. No write of a record may be under way: LevelDB would take it together with the
+   * this. `newestKey` is that of the record, as stored, which was put last, undefined when none was
+   * written since the database was opened. No write of a record may be under way: LevelDB would take it together with the
    * barrier, and forget the barrier.
    *
    * compactRange itself tells of no failure. That of a new log file leaves the old one in use, so it
@@ -146,10 +149,9 @@ export class StateDatabase {
    */
   async barrier(newestKey: Uint8Array | undefined): Promise<void> {
     if (newestKey === undefined) return
-    const before = await this.#newestLog()
+    const before = await this.#logFile()
     await flushMemtable(this.records)
-    const after = await this.#newestLog()
-    if (after === before) throw new Error(`no log file came after ${before}`)
+    if ((await this.#logFile()) === before) throw new Error(`no log file came after ${before}`)
     let key = newestKey
     do key = Buffer.concat([key, Buffer.of(0)])
     while (this.records.getSync(key) !== undefined)
@@ -157,8 +159,8 @@ export class StateDatabase {
   }
 
   /**
-   * Copies are written one after the other: in one batch they would share one record of LevelDB's log.
-   * After the last one `settleCopies`.
+   * Durable when it resolves. One after the other: in one batch they would share one record of
+   * LevelDB's log. After the last one `settleCopies`.
    */
   writeCopy(position: number, bytes: Uint8Array): Promise<void> {
     const key = COPY_KEYS[position]
@@ -187,14 +189,8 @@ export class StateDatabase {
     }
   }
 
-  async #newestLog(): Promise<string> {
-    const names = await this.#files.names(this.#directory)
-    return (
-      names
-        .filter((name) => /^\d+\.log$/.test(name))
-        .toSorted()
-        .at(-1) ?? 'none'
-    )
+  async #logFile(): Promise<string | undefined> {
+    return newestLogFile(await this.#files.names(this.#directory))
   }
 }
 

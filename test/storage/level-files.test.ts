@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { expect, test } from 'vitest'
 
-import { findDamage } from '../../src/storage/level-files.ts'
+import { findDamage, newestLogFile } from '../../src/storage/level-files.ts'
 import { fastTemporaryDirectory } from '../support/storage.ts'
 
 /** A closed database of several tables, of different lengths. */
@@ -56,4 +56,19 @@ test('damage to any one of many tables is found, and the table is named', async 
     }
   }
   expect(await findDamage(directory)).toBeUndefined()
+})
+
+test('the newest log file is that of the highest number, whatever its length', () => {
+  const names = [
+    'CURRENT',
+    '999999.log',
+    '1000000.log',
+    '1000002.ldb',
+    'LOG',
+    'LOG.old',
+    '000007.log',
+  ]
+  expect(newestLogFile(names)).toBe('1000000.log')
+  expect(newestLogFile(['000007.log'])).toBe('000007.log')
+  expect(newestLogFile(['CURRENT', 'LOG'])).toBeUndefined()
 })

@@ -36,6 +36,7 @@ export function isNoId(id: string): boolean {
   return id === '' || id === '0000000000000000'
 }
 
+/** In bytes. An id that is not 16 hex digits is an assertion, here and in `writeHexId`. */
 export function sizeOfHexId(id: string): number {
   return encodedId(id).length
 }
